@@ -1,0 +1,40 @@
+"""Who is asking: the identity behind a request and what it may do in a club."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Role = Literal["player", "staff", "admin"]
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """A user's standing in one club."""
+
+    role: Role
+    tier: str | None = None
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """An authenticated user. Somebody without a membership in a club is a player without a tier there."""
+
+    user_id: int
+    email: str
+    name: str
+    verified: bool
+    session_version: int
+    memberships: dict[int, Membership] = {}
+    """Club id → standing."""
+
+    def role_in(self, club_id: int) -> Role:
+        membership = self.memberships.get(club_id)
+        return membership.role if membership else "player"
+
+    def tier_in(self, club_id: int) -> str | None:
+        membership = self.memberships.get(club_id)
+        return membership.tier if membership else None
+
+    def is_staff_of(self, club_id: int) -> bool:
+        """Staff and admins run the club: exempt from quotas, may book for others."""
+        return self.role_in(club_id) in ("staff", "admin")

@@ -1,0 +1,166 @@
+"""The environment, read once and validated. A wrong or missing setting stops the start with one sentence.
+
+`.env` in the working directory is read too; the environment wins. The embedded mode (`courtside up` without
+DATABASE_URL / REDIS_URL) fills in its own servers and a generated secret before this is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+PLACEHOLDER_SECRET = "<generate_strong_secret>"  # noqa: S105 - the guide's placeholder, refused below
+MIN_SECRET_BYTES = 32
+JWT_ALGORITHMS = ("HS256", "HS384", "HS512")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message is one sentence that says which and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an installation can set. Each field is the environment variable of the same name in upper case."""
+
+    database_url: str
+    redis_url: str
+    jwt_secret: str
+    db_pool_size: int = 10
+    db_pool_recycle: int = 3600
+    db_pooler: str = "none"
+    db_lock_timeout_ms: int = 2000
+    debug: bool = False
+    log_level: str = "info"
+    cors_origins: tuple[str, ...] = ()
+    jwt_algorithm: str = "HS256"
+    jwt_expire_minutes: int = 1440
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_user: str = ""
+    smtp_password: str = ""
+    notification_from_email: str = "bookings@courtside.example"
+    rate_limit_per_minute: int = 100
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    public_url: str = "http://127.0.0.1:8000"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    courtside_home: Path = Path(".courtside")
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the HTTP server is reachable from this machine only; demo accounts log in only then."""
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a bind address is loopback: `localhost`, 127.0.0.0/8 or ::1."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def environment(directory: Path | None = None) -> dict[str, str]:
+    """The variables of `.env` in `directory` (default: the working directory), overridden by the environment."""
+    file = (directory or Path.cwd()) / ".env"
+    values = {name: value for name, value in dotenv_values(file).items() if value is not None} if file.is_file() else {}
+    return {**values, **os.environ}
+
+
+def read_settings(env: Mapping[str, str] | None = None) -> Settings:
+    """Read and validate the settings.
+
+    Raises `SettingsError` with one sentence for the first setting that is wrong.
+    """
+    env = environment() if env is None else env
+
+    def text(name: str, default: str = "") -> str:
+        return env.get(name, "").strip() or default
+
+    def number(name: str, default: int, low: int, high: int) -> int:
+        raw = text(name, str(default))
+        if not raw.isascii() or not raw.lstrip("-").isdigit() or not low <= int(raw) <= high:
+            raise SettingsError(f"{name} is {raw!r}; set it to a whole number from {low} to {high}.")
+        return int(raw)
+
+    def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+        raw = text(name, default)
+        for candidate in allowed:
+            if raw.lower() == candidate.lower():
+                return candidate
+        raise SettingsError(f"{name} is {raw!r}; set it to one of {', '.join(allowed)}.")
+
+    def url(name: str, schemes: tuple[str, ...], default: str = "") -> str:
+        raw = text(name, default)
+        if not raw:
+            raise SettingsError(f"{name} is not set; set it to an address that begins with {schemes[0]}://.")
+        try:
+            parts = urlsplit(raw)
+            valid = parts.scheme in schemes and (parts.port is None or parts.port > 0)
+        except ValueError:
+            valid = False
+        if not valid:
+            raise SettingsError(f"{name} is not an address that begins with {schemes[0]}://; check its spelling.")
+        return raw
+
+    def items(name: str) -> tuple[str, ...]:
+        return tuple(part.strip() for part in text(name).split(",") if part.strip())
+
+    origins = items("CORS_ORIGINS")
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/") or "*" in origin:
+            raise SettingsError(f"CORS_ORIGINS has {origin!r}; list exact origins such as https://app.example.com.")
+    try:
+        proxies = tuple(ip_network(part, strict=False) for part in items("TRUSTED_PROXIES"))
+    except ValueError as error:
+        raise SettingsError(f"TRUSTED_PROXIES is wrong ({error}); list addresses or networks.") from None
+    host = text("HOST", "127.0.0.1")
+    port = number("PORT", 8000, 1, 65535)
+    shown_host = host if is_loopback(host) else "127.0.0.1"
+    return Settings(
+        database_url=url("DATABASE_URL", ("postgresql", "postgres")),
+        redis_url=url("REDIS_URL", ("redis", "rediss", "unix")),
+        jwt_secret=_secret(text("JWT_SECRET")),
+        db_pool_size=number("DB_POOL_SIZE", 10, 1, 1000),
+        db_pool_recycle=number("DB_POOL_RECYCLE", 3600, 1, 10**7),
+        db_pooler=choice("DB_POOLER", "none", ("none", "transaction")),
+        db_lock_timeout_ms=number("DB_LOCK_TIMEOUT_MS", 2000, 10, 60000),
+        debug=choice("DEBUG", "false", ("true", "false")) == "true",
+        log_level=choice("LOG_LEVEL", "info", LOG_LEVELS),
+        cors_origins=tuple(origin.rstrip("/") for origin in origins),
+        jwt_algorithm=choice("JWT_ALGORITHM", "HS256", JWT_ALGORITHMS),
+        jwt_expire_minutes=number("JWT_EXPIRE_MINUTES", 1440, 1, 60 * 24 * 366),
+        smtp_host=text("SMTP_HOST"),
+        smtp_port=number("SMTP_PORT", 587, 1, 65535),
+        smtp_user=text("SMTP_USER"),
+        smtp_password=text("SMTP_PASSWORD"),
+        notification_from_email=text("NOTIFICATION_FROM_EMAIL", "bookings@courtside.example"),
+        rate_limit_per_minute=number("RATE_LIMIT_PER_MINUTE", 100, 0, 10**6),
+        trusted_proxies=proxies,
+        public_url=url("PUBLIC_URL", ("http", "https"), f"http://{shown_host}:{port}").rstrip("/"),
+        host=host,
+        port=port,
+        courtside_home=Path(text("COURTSIDE_HOME", ".courtside")).expanduser().absolute(),
+    )
+
+
+def _secret(raw: str) -> str:
+    if not raw:
+        raise SettingsError("JWT_SECRET is not set; make one with `openssl rand -hex 32`.")
+    if raw == PLACEHOLDER_SECRET:
+        raise SettingsError("JWT_SECRET is still the placeholder of the guide; make one with `openssl rand -hex 32`.")
+    if len(raw.encode()) < MIN_SECRET_BYTES:
+        raise SettingsError(
+            f"JWT_SECRET is shorter than {MIN_SECRET_BYTES} bytes; make one with `openssl rand -hex 32`."
+        )
+    return raw
