@@ -24,6 +24,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     verified: bool
     session_version: int
+    operator: bool = False
+    """Runs the installation: may found clubs, also the first one, in which nobody has a role yet."""
     memberships: dict[int, Membership] = {}
     """Club id → standing."""
 
@@ -38,3 +40,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     def is_staff_of(self, club_id: int) -> bool:
         """Staff and admins run the club: exempt from quotas, may book for others."""
         return self.role_in(club_id) in ("staff", "admin")
+
+    @property
+    def may_found_clubs(self) -> bool:
+        """Operators, and whoever is admin of a club already."""
+        return self.operator or any(membership.role == "admin" for membership in self.memberships.values())

@@ -116,6 +116,8 @@ resources = Table(
     UniqueConstraint("id", "exclusive", name="resources_id_exclusive_key"),
     CheckConstraint("kind IN ('court', 'coach', 'equipment')", name="kind_known"),
     CheckConstraint("quantity >= 0 AND (NOT exclusive OR quantity = 1)", name="quantity_fits"),
+    # The exclusion constraint covers exclusive resources only, so a court that is not one could be taken twice.
+    CheckConstraint("exclusive OR kind = 'equipment'", name="exclusive_fits"),
     comment="Everything bookable.",
 )
 
@@ -281,6 +283,7 @@ users = Table(
     Column("verified_at", _instant(), comment="NULL: the address is not confirmed."),
     Column("suspended_at", _instant()),
     Column("demo", Boolean, nullable=False, server_default="false", comment="May log in on loopback only."),
+    Column("operator", Boolean, nullable=False, server_default="false", comment="May found clubs, also the first."),
     Column("session_version", Integer, nullable=False, server_default="1", comment="Older tokens are refused."),
     _version(),
     _created_at(),
@@ -313,6 +316,8 @@ refresh_tokens = Table(
     Column("revoked_at", _instant()),
     Index("idx_refresh_tokens_family_id", "family_id"),
     Index("idx_refresh_tokens_user_id", "user_id"),
+    # Read every few seconds for every user seen lately: the sessions that have ended.
+    Index("idx_refresh_tokens_revoked", "user_id", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")),
 )
 
 account_links = Table(
@@ -501,6 +506,7 @@ outbox = Table(
     _created_at(),
     Column("run_at", _instant(), nullable=False, server_default=text("now()")),
     Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("unknown", Integer, nullable=False, server_default="0", comment="Attempts begun whose outcome nobody knows."),
     Column("lease", UUID),
     Column("leased_until", _instant()),
     Column("done_at", _instant()),

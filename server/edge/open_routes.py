@@ -1,0 +1,46 @@
+"""The routes that answer without a token; everything else needs one. A test walks every route and compares.
+
+Each entry is a method and the path as it is routed, parameters in braces.
+"""
+
+from __future__ import annotations
+
+OPEN: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("POST", "/api/auth/register"),
+        ("POST", "/api/auth/login"),
+        ("POST", "/api/auth/refresh"),
+        ("POST", "/api/auth/verify"),
+        ("POST", "/api/auth/forgot"),
+        ("POST", "/api/auth/reset"),
+        ("GET", "/health/live"),
+        ("GET", "/health/ready"),
+        # Its own rule: from loopback while no proxy is configured, else with METRICS_TOKEN.
+        ("GET", "/metrics"),
+    }
+)
+"""Open to everybody."""
+
+OPEN_ON_PUBLIC_GRID: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("GET", "/api/grid"),
+        ("GET", "/api/clubs"),
+        ("GET", "/api/courts"),
+        ("GET", "/api/days"),
+        ("GET", "/api/prices"),
+    }
+)
+"""Open for clubs whose grid is public: the handler asks `server.edge.identity.may_see`, club by club."""
+
+OPEN_PAGES: tuple[str, ...] = ("/docs", "/schema", "/assets")
+"""Documentation and page assets: GET of these paths and of all beneath them."""
+
+
+def is_open(method: str, path: str) -> bool:
+    """Whether a routed path (its template, not what was asked) may be reached without a token."""
+    if method == "HEAD":
+        method = "GET"
+    route = (method, path)
+    if route in OPEN or route in OPEN_ON_PUBLIC_GRID:
+        return True
+    return method == "GET" and any(path == page or path.startswith(page + "/") for page in OPEN_PAGES)

@@ -1,0 +1,104 @@
+"""Access tokens: signed, short, and read without the database.
+
+A token names its user, the session version it was issued under and the session (refresh family) it belongs to;
+whether these still hold is for `server.usecases.identities` to say.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import jwt
+import msgspec
+
+from server.domain.errors import Unauthenticated
+from server.settings import Settings
+
+ISSUER = "courtside"
+MAX_TOKEN_BYTES = 4096
+INVALID_TOKEN = 'Bearer error="invalid_token"'  # noqa: S105 - RFC 6750, section 3.1: what WWW-Authenticate says
+
+
+class Claims(msgspec.Struct, frozen=True, kw_only=True):
+    """What a valid access token says."""
+
+    user_id: int
+    session_version: int
+    session: UUID
+    """The refresh family that it was issued for; ended by logout."""
+    csrf: str | None
+    """What X-CSRF-Token must be when the token came in a cookie; None for a token that is sent as Bearer."""
+    expires: float
+    """Seconds since the epoch."""
+
+
+class _Payload(msgspec.Struct, frozen=True):
+    """The token's JSON, checked strictly: a number where a string belongs makes it somebody else's token."""
+
+    sub: str
+    sv: int
+    sid: UUID
+    exp: int
+    iat: int
+    iss: str
+    csrf: str | None = None
+
+
+def bad_token() -> Unauthenticated:
+    """The refusal for a token that was presented and does not hold; why is nobody's business."""
+    return Unauthenticated(
+        "This token is not valid, or not any more. Log in again.", headers={"WWW-Authenticate": INVALID_TOKEN}
+    )
+
+
+def csrf_token(settings: Settings, session: UUID) -> str:
+    """The CSRF token of a session: 32 characters, the same for its whole life, so that tabs need not agree on one."""
+    digest = hmac.digest(settings.jwt_secret.encode(), b"csrf:" + session.bytes, hashlib.sha256)
+    return base64.urlsafe_b64encode(digest[:24]).decode()
+
+
+def issue_access_token(
+    settings: Settings, *, user_id: int, session_version: int, session: UUID, now: datetime, cookie: bool = False
+) -> tuple[str, int]:
+    """A signed token and its life in seconds. `cookie`: it will travel in a cookie, so it carries a CSRF claim."""
+    life = timedelta(minutes=settings.jwt_expire_minutes)
+    payload = {
+        "sub": str(user_id),
+        "sv": session_version,
+        "sid": str(session),
+        "iat": int(now.timestamp()),
+        "exp": int((now + life).timestamp()),
+        "iss": ISSUER,
+    }
+    if cookie:
+        payload["csrf"] = csrf_token(settings, session)
+    return jwt.encode(payload, settings.jwt_secret, algorithm=settings.jwt_algorithm), int(life.total_seconds())
+
+
+def read_access_token(settings: Settings, token: bytes, now: datetime) -> Claims:
+    """The claims of a token that is ours, whole and not expired.
+
+    Raises `Unauthenticated` for anything else: another algorithm (`none` too), another issuer, garbage, too long.
+    """
+    if len(token) > MAX_TOKEN_BYTES:
+        raise bad_token()
+    try:
+        # Expiry is checked against our clock, which the caller gives; PyJWT would read the system's.
+        signed = jwt.api_jws.decode(token, settings.jwt_secret, algorithms=[settings.jwt_algorithm])
+        payload = msgspec.json.decode(signed, type=_Payload)
+        user_id = int(payload.sub) if payload.sub.isascii() and payload.sub.isdigit() else 0
+    except (jwt.PyJWTError, msgspec.MsgspecError, ValueError):
+        raise bad_token() from None
+    if payload.iss != ISSUER or not 0 < user_id < 2**63 or payload.exp <= now.timestamp():
+        raise bad_token()
+    return Claims(
+        user_id=user_id,
+        session_version=payload.sv,
+        session=payload.sid,
+        csrf=payload.csrf,
+        expires=payload.exp,
+    )
