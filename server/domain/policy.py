@@ -120,7 +120,8 @@ def check_slot(
     """
     start, end = interval.start, interval.end
     if start.second or start.microsecond or end.second or end.microsecond:
-        raise BadTime("Bookings start and end on whole minutes.", field="start_ts")
+        field = "start_ts" if start.second or start.microsecond else "end_ts"
+        raise BadTime("Bookings start and end on whole minutes.", field=field)
     if end <= start:
         raise BadTime("The end must be after the start.", field="end_ts")
     granularity = catalogue.policy.granularity
@@ -213,7 +214,12 @@ def cancel_until(catalogue: Catalogue, interval: Interval) -> datetime:
 
 def coach_on_duty(catalogue: Catalogue, coach: Coach, interval: Interval) -> bool:
     """Whether the coach works for all of the interval, dated exceptions applied (DOMAIN 9)."""
-    return _covers(lambda day: _duty(catalogue, coach, day), interval, catalogue)
+    # Nearly always one window of the day itself holds the booking.
+    day = local_day(interval.start, catalogue.tz)
+    for part in _duty(catalogue, coach, day):
+        if part.start <= interval.start and interval.end <= part.end:
+            return True
+    return _covers(lambda each: _duty(catalogue, coach, each), interval, catalogue)
 
 
 def prime_minutes(catalogue: Catalogue, interval: Interval) -> int:

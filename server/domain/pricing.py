@@ -27,7 +27,7 @@ import msgspec
 
 from server.domain import policy
 from server.domain.catalogue import MINUTES_PER_DAY, Catalogue, Coach, Court, PricingRule
-from server.domain.errors import InvalidRequest
+from server.domain.errors import UnknownEquipment
 from server.domain.slots import DAY, MINUTE, Interval, day_interval, stretches
 
 REMEMBERED = 8192
@@ -73,7 +73,7 @@ def quote(
 ) -> Price:
     """The price of the court, coach and equipment for the interval (whole minutes), booked at `now` by that tier.
 
-    Raises `InvalidRequest` for equipment that the club does not have.
+    Raises `UnknownEquipment` for a pool that the club does not have.
     """
     price = _tariff(catalogue).court_price(court, interval, tier, now)
     if coach is None and not equipment:
@@ -85,7 +85,7 @@ def quote(
     for item in equipment:
         pool = catalogue.equipment_by_id.get(item.equipment_id)
         if pool is None:
-            raise InvalidRequest(f"The club has no equipment {item.equipment_id}.", field="equipment")
+            raise UnknownEquipment(field="equipment")
         amount = pool.price * item.quantity
         if pool.per == "hour":
             amount = half_even(amount * minutes, 60)
@@ -111,6 +111,11 @@ def half_even(numerator: int, denominator: int) -> int:
     if 2 * rest > denominator or (2 * rest == denominator and quotient % 2):
         return quotient + 1
     return quotient
+
+
+def percent_of(amount: int, percent: int) -> int:
+    """So many hundredths of a percent of the amount, in minor units, rounded half to even."""
+    return half_even(amount * percent, WHOLE)
 
 
 # -- within -------------------------------------------------------------------------------------------------
