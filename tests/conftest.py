@@ -1,0 +1,193 @@
+"""Real servers for the tests: one Postgres for a whole run, a Valkey for each worker, a fresh database for each test.
+
+TEST_DATABASE_URL (Postgres ≥ 15, a role that may create databases) and TEST_REDIS_URL (Redis ≥ 7) use given servers
+instead of the embedded ones. Each run makes one migrated template; each test gets a clone of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from server.context import Context
+from server.embedded.postgres import Postgres
+from server.embedded.valkey import Valkey
+from server.settings import Settings
+from server.sql.connection import create_pool
+from server.sql.migrate import migrate
+
+MORNING = datetime(2031, 5, 14, 9, 0, tzinfo=UTC)
+"""When tests take place: a Wednesday, 10:00 in London."""
+
+SERVER_OF_THE_RUN = "COURTSIDE_TEST_SERVER"
+"""How pytest-xdist's controller tells its workers the database server that it started."""
+
+BASE_SETTINGS = Settings(
+    database_url="",
+    redis_url="",
+    jwt_secret=secrets.token_hex(32),
+    db_pool_size=4,
+    rate_limit_per_minute=0,
+)
+
+
+@dataclass
+class FrozenClock:
+    """A clock that stands still until a test sets `now` or lets time pass."""
+
+    now: datetime = MORNING
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, step: timedelta) -> None:
+        self.now += step
+
+
+# -- servers ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class DatabaseServer:
+    """Where databases of this run are made; `url` names the database to connect to for that."""
+
+    url: str
+    postgres: Postgres | None = None
+    folder: Path | None = None
+
+    def stop(self) -> None:
+        if self.postgres:
+            self.postgres.stop()
+        if self.folder:
+            shutil.rmtree(self.folder)
+
+
+def start_server() -> DatabaseServer:
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        return DatabaseServer(given)
+    folder = Path(tempfile.mkdtemp(prefix="courtside-test-"))
+    postgres = Postgres(folder, fsync=False)
+    postgres.start()
+    return DatabaseServer(postgres.url, postgres, folder)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Under pytest-xdist the controller starts the server, since only it outlives every worker."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        server = start_server()
+        os.environ[SERVER_OF_THE_RUN] = server.url
+        config.add_cleanup(server.stop)
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[str]:
+    """The address of a real Postgres on which this run may make databases."""
+    if url := os.environ.get(SERVER_OF_THE_RUN):
+        yield url
+        return
+    server = start_server()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Valkey, one for each worker, or TEST_REDIS_URL. Whoever writes to it cleans up after himself."""
+    if given := os.environ.get("TEST_REDIS_URL"):
+        yield given
+        return
+    valkey = Valkey(tmp_path_factory.mktemp("valkey"))
+    valkey.start()
+    yield valkey.url
+    valkey.stop()
+
+
+# -- databases ----------------------------------------------------------------------------------------------
+
+
+def named(url: str, database: str) -> str:
+    """The same server and credentials, another database."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+async def administer(url: str, statement: str) -> None:
+    conn = await asyncpg.connect(url, statement_cache_size=0)
+    try:
+        await conn.execute(statement)
+    finally:
+        await conn.close()
+
+
+@pytest.fixture(scope="session")
+def template_database(database_server: str) -> Iterator[str]:
+    """The name of a migrated database that nobody is connected to, one for each worker."""
+    name = f"courtside_test_{secrets.token_hex(6)}"
+    asyncio.run(administer(database_server, f"CREATE DATABASE {name}"))
+    migrate(replace(BASE_SETTINGS, database_url=named(database_server, name)))
+    yield name
+    asyncio.run(administer(database_server, f"DROP DATABASE {name}"))
+
+
+@pytest.fixture
+async def database_url(database_server: str, template_database: str) -> AsyncIterator[str]:
+    """The address of a fresh, migrated database, dropped after the test."""
+    name = f"courtside_test_{secrets.token_hex(6)}"
+    await administer(database_server, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield named(database_server, name)
+    await administer(database_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def empty_database_url(database_server: str) -> AsyncIterator[str]:
+    """The address of a database that was never migrated, dropped after the test."""
+    name = f"courtside_test_{secrets.token_hex(6)}"
+    await administer(database_server, f"CREATE DATABASE {name}")
+    yield named(database_server, name)
+    await administer(database_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+# -- what a use case needs ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock()
+
+
+@pytest.fixture
+def settings(database_url: str, valkey_url: str, tmp_path: Path) -> Settings:
+    return replace(BASE_SETTINGS, database_url=database_url, redis_url=valkey_url, courtside_home=tmp_path / "home")
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
+    """The pool of the service, on the test's database."""
+    made = await create_pool(replace(BASE_SETTINGS, database_url=database_url))
+    yield made
+    made.terminate()
+
+
+@pytest.fixture
+async def conn(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """One connection of the pool, in no transaction."""
+    async with pool.acquire() as held:
+        yield held  # type: ignore[misc]  # the pool's proxy does all that a connection does, but is no subclass
+
+
+@pytest.fixture
+async def context(settings: Settings, pool: asyncpg.Pool[asyncpg.Record], clock: FrozenClock) -> AsyncIterator[Context]:
+    redis = Redis.from_url(settings.redis_url)
+    yield Context(settings=settings, pool=pool, redis=redis, clock=clock)
+    await redis.aclose()
