@@ -32,6 +32,15 @@ class Quotas(msgspec.Struct, frozen=True, kw_only=True):
     minutes_per_week: int | None = None
     prime_minutes_per_week: int | None = None
 
+    @property
+    def any_set(self) -> bool:
+        return (
+            self.active_bookings is not None
+            or self.minutes_per_day is not None
+            or self.minutes_per_week is not None
+            or self.prime_minutes_per_week is not None
+        )
+
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A club's booking rules (DOMAIN 3-5, 12, 23). Durations and granularity are minutes."""
@@ -169,12 +178,17 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return {item.id: item for item in self.equipment}
 
     @cached_property
-    def courts_by_unit(self) -> dict[int, tuple[Court, ...]]:
-        """Unit resource id → the courts that a booking of it takes away."""
-        shared: dict[int, list[Court]] = {}
+    def units_of_court(self) -> dict[int, tuple[int, ...]]:
+        """Court id → the unit resources that it occupies."""
+        return {court.id: court.units for court in self.courts}
+
+    @cached_property
+    def courts_on_unit(self) -> dict[int, tuple[int, ...]]:
+        """Unit resource id → resource ids of the courts that a booking of it takes away."""
+        shared: dict[int, list[int]] = {}
         for court in self.courts:
             for unit in court.units:
-                shared.setdefault(unit, []).append(court)
+                shared.setdefault(unit, []).append(court.resource_id)
         return {unit: tuple(courts) for unit, courts in shared.items()}
 
     def windows_on(self, day: date) -> tuple[Window, ...]:

@@ -160,6 +160,30 @@ class InvalidLink(Refusal):
 # -- booking -----------------------------------------------------------------------------------------------
 
 
+class UnknownCourt(Refusal):
+    """There is no such court."""
+
+    code = "unknown_court"
+
+
+class UnknownCoach(Refusal):
+    """There is no such coach at this club."""
+
+    code = "unknown_coach"
+
+
+class UnknownEquipment(Refusal):
+    """There is no such equipment at this club."""
+
+    code = "unknown_equipment"
+
+
+class UnknownUser(Refusal):
+    """There is nobody with that e-mail address."""
+
+    code = "unknown_user"
+
+
 class BadTime(Refusal):
     """That time cannot be booked: it does not exist, is past, or is not in order."""
 

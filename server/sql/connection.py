@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import TypeAlias, cast
 
 import asyncpg
 import msgspec
 
 from server.domain.errors import Unavailable
 from server.settings import Settings, SettingsError
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+"""What the functions of `server.sql` take as `conn`."""
 
 CONNECT_TIMEOUT = 10.0
 COMMAND_TIMEOUT = 30.0
@@ -50,7 +53,9 @@ def timeouts(settings: Settings) -> dict[str, str]:
     }
 
 
-async def create_pool(settings: Settings, *, size: int | None = None) -> asyncpg.Pool[asyncpg.Record]:
+async def create_pool(
+    settings: Settings, *, size: int | None = None, lazy: bool = False
+) -> asyncpg.Pool[asyncpg.Record]:
     """Open the pool: at most `size` connections (default DB_POOL_SIZE), none used beyond DB_POOL_RECYCLE seconds.
 
     jsonb goes in as what msgspec encodes and comes out as plain objects; uuid is `uuid.UUID`. An element of a
@@ -62,12 +67,12 @@ async def create_pool(settings: Settings, *, size: int | None = None) -> asyncpg
     """
     most = size or settings.db_pool_size
     pooled = settings.db_pooler == "transaction"
-    if not pooled:
+    if not pooled and not lazy:
         await refuse_transaction_pooler(settings)
     try:
         pool: asyncpg.Pool[asyncpg.Record] = await asyncpg.create_pool(
             settings.database_url,
-            min_size=min(MIN_SIZE, most),
+            min_size=0 if lazy else min(MIN_SIZE, most),
             max_size=most,
             max_inactive_connection_lifetime=min(MAX_IDLE, settings.db_pool_recycle),
             init=_set_codecs,

@@ -1,0 +1,187 @@
+"""Bookings, what is asked of the desk, and what it answers.
+
+Ids, grid references and the time are made by the caller, so that deciding stays pure and a repeated try is
+the same request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from server.domain.errors import Refusal
+from server.domain.pricing import EquipmentItem, Price
+from server.domain.slots import Interval
+
+
+class Booking(msgspec.Struct, frozen=True, kw_only=True):
+    """A booking as it is stored. Times are aware UTC; money is minor units."""
+
+    id: UUID
+    club_id: int
+    court_id: int
+    user_id: int
+    coach_id: int | None
+    interval: Interval
+    status: str
+    """`confirmed` or `cancelled`."""
+    grid_ref: str
+    equipment: tuple[EquipmentItem, ...]
+    price: Price
+    cancel_until: datetime
+    late_fee_percent: int
+    created_by: int
+    revision: int
+    created_at: datetime
+    cancelled_at: datetime | None = None
+
+    def same_place(self, other: Booking) -> bool:
+        """Whether both occupy the same resources at the same time, in the same state."""
+        return (
+            self.court_id == other.court_id
+            and self.interval == other.interval
+            and self.coach_id == other.coach_id
+            and self.equipment == other.equipment
+            and self.status == other.status
+        )
+
+
+class Closure(msgspec.Struct, frozen=True, kw_only=True):
+    """A closure of courts for maintenance, a tournament or the weather."""
+
+    id: UUID
+    club_id: int
+    court_ids: tuple[int, ...]
+    interval: Interval
+    reason: str
+    created_by: int
+    version: int
+    created_at: datetime
+    lifted_at: datetime | None = None
+
+
+class Party(msgspec.Struct, frozen=True, kw_only=True):
+    """Who a booking is for and who asks for it."""
+
+    user_id: int
+    actor_id: int
+    staff: bool
+    """Whether the actor runs the club: exempt from quotas, the override is audited (DOMAIN 12)."""
+    tier: str | None = None
+    verified: bool = True
+
+
+Render = Callable[["Accepted | Refusal"], tuple[int, bytes]]
+"""Makes the answer that is stored under an idempotency key: (HTTP status, body)."""
+
+
+class IdempotencyKey(msgspec.Struct, frozen=True):
+    """A client's name for one request: the same key is the same request."""
+
+    user_id: int
+    route: str
+    key: str
+    request_hash: bytes
+    render: Render
+
+    @property
+    def identity(self) -> tuple[int, str, str]:
+        return (self.user_id, self.route, self.key)
+
+
+# -- asked --------------------------------------------------------------------------------------------------
+
+
+class Book(msgspec.Struct, frozen=True, kw_only=True):
+    """Take a court, and with it coach and equipment, or nothing (DOMAIN 7)."""
+
+    op_id: UUID
+    booking_id: UUID
+    grid_ref: str
+    party: Party
+    court_id: int
+    interval: Interval
+    coach_id: int | None
+    equipment: tuple[EquipmentItem, ...]
+    expected_total: int | None = None
+    idempotency: IdempotencyKey | None = None
+    checked_version: int = 0
+    """The `config_version` under which the slot passed the policy; another one checks again."""
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True):
+    """Give a booking up. `seen` is the booking as the asker read it."""
+
+    op_id: UUID
+    party: Party
+    seen: Booking
+    idempotency: IdempotencyKey | None = None
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """Exchange a booking's court, time, coach or equipment for another, or keep it as it was."""
+
+    op_id: UUID
+    grid_ref: str
+    party: Party
+    seen: Booking
+    court_id: int
+    interval: Interval
+    coach_id: int | None
+    equipment: tuple[EquipmentItem, ...]
+    expected_total: int | None = None
+    idempotency: IdempotencyKey | None = None
+
+
+class Close(msgspec.Struct, frozen=True, kw_only=True):
+    """Close courts. Bookings in the way are cancelled with it; those that were not `seen` make it stale.
+
+    With `replaces`, an existing closure is exchanged for this one.
+    """
+
+    op_id: UUID
+    party: Party
+    closure: Closure
+    seen: tuple[Booking, ...]
+    replaces: Closure | None = None
+    idempotency: IdempotencyKey | None = None
+
+
+class Reopen(msgspec.Struct, frozen=True, kw_only=True):
+    """Lift a closure."""
+
+    op_id: UUID
+    party: Party
+    closure: Closure
+    idempotency: IdempotencyKey | None = None
+
+
+Request = Book | Cancel | Move | Close | Reopen
+
+
+# -- answered -----------------------------------------------------------------------------------------------
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The request was granted: the booking or closure as it is now, and the bookings that had to go."""
+
+    booking: Booking | None = None
+    closure: Closure | None = None
+    cancelled: tuple[Booking, ...] = ()
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """The same request was answered before: the first answer again."""
+
+    status: int
+    body: bytes
+
+
+class Stale(msgspec.Struct, frozen=True):
+    """What the request was based on has changed: read again and ask again."""
+
+
+Outcome = Accepted | Replay | Stale | Refusal

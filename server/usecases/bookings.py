@@ -1,0 +1,327 @@
+"""What players and staff do with bookings: quote, book, move, cancel, look up, list.
+
+Each change is submitted to the club's desk. What needs no database state is refused here, after making sure that
+the process's copy of the club's rules is current.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+
+from server.context import Context
+from server.domain import capacity, policy, pricing
+from server.domain.bookings import Accepted, Book, Booking, Cancel, IdempotencyKey, Move, Party, Replay, Request, Stale
+from server.domain.catalogue import Catalogue
+from server.domain.errors import Forbidden, InvalidRequest, NotFound, Refusal, UnknownCourt, UnknownUser
+from server.domain.people import Identity
+from server.domain.pricing import EquipmentItem, Price
+from server.domain.slots import Interval, parse_instant
+from server.sql import bookings as sql
+from server.sql import people
+from server.sql.connection import acquire
+from server.usecases.catalogue import Catalogues
+from server.usecases.desk import Desks, settled
+from server.usecases.ids import uuid7
+
+T = TypeVar("T")
+
+STALE_TRIES = 5
+DISTANT_PAST = datetime(1, 1, 1, tzinfo=UTC)
+DISTANT_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
+FIRST_PAGE = (DISTANT_PAST, UUID(int=0))
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A place as a client writes it; times are ISO 8601, without an offset the club's local time."""
+
+    court_id: int
+    start_ts: str
+    end_ts: str
+    coach_id: int | None = None
+    equipment: tuple[EquipmentItem, ...] = ()
+    user_email: str | None = None
+    """Whom the booking is for, where staff books for somebody."""
+    expected_total: int | None = None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What a move changes; what is UNSET stays as it is."""
+
+    court_id: int | msgspec.UnsetType = msgspec.UNSET
+    start_ts: str | msgspec.UnsetType = msgspec.UNSET
+    end_ts: str | msgspec.UnsetType = msgspec.UNSET
+    coach_id: int | None | msgspec.UnsetType = msgspec.UNSET
+    equipment: tuple[EquipmentItem, ...] | msgspec.UnsetType = msgspec.UNSET
+    expected_total: int | None = None
+
+
+class Bookings:
+    """The verbs on bookings. Made once per process."""
+
+    def __init__(self, context: Context, catalogues: Catalogues, desks: Desks) -> None:
+        self._context = context
+        self._catalogues = catalogues
+        self._desks = desks
+
+    async def quote(self, identity: Identity, wanted: Wanted, check: Callable[[Catalogue], object]) -> tuple[Catalogue, Price]:
+        """What a booking would cost now; books nothing and reserves nothing.
+
+        `check` may refuse the club to this identity. Raises what policy and capacity rules raise, but for what
+        is taken at the moment.
+        """
+        catalogue = await self._club_of(wanted.court_id)
+        catalogue = await self._catalogues.current(catalogue.club_id)
+        check(catalogue)
+        party = await self._party(identity, catalogue, wanted.user_email)
+        interval = self._admissible(catalogue, wanted, party)
+        return catalogue, pricing.quote(
+            catalogue,
+            catalogue.court_by_id[wanted.court_id],
+            interval,
+            coach=capacity.coach_of(catalogue, wanted.coach_id),
+            equipment=wanted.equipment,
+            tier=party.tier,
+            now=self._context.clock(),
+        )
+
+    async def book(
+        self,
+        identity: Identity,
+        wanted: Wanted,
+        check: Callable[[Catalogue], object],
+        idempotency: IdempotencyKey | None = None,
+    ) -> Accepted | Replay:
+        """Book a court with coach and equipment, or nothing.
+
+        Raises the refusals of policy, quota, price and capacity, `Forbidden` where a player books for somebody
+        else and `UnknownUser` where staff names nobody.
+        """
+        catalogue = await self._club_of(wanted.court_id)
+        check(catalogue)
+        party = await self._party(identity, catalogue, wanted.user_email)
+        catalogue, interval = await self._on_current(catalogue, lambda now_: self._admissible(now_, wanted, party))
+        now = self._context.clock()
+        request = Book(
+            op_id=uuid7(now),
+            booking_id=uuid7(now),
+            grid_ref=new_grid_ref(),
+            party=party,
+            court_id=wanted.court_id,
+            interval=interval,
+            coach_id=wanted.coach_id,
+            equipment=wanted.equipment,
+            expected_total=wanted.expected_total,
+            idempotency=idempotency,
+            checked_version=catalogue.config_version,
+        )
+        return settled(await self._desks.of(catalogue.club_id).submit(request))
+
+    async def cancel(
+        self, identity: Identity, booking_id: UUID, idempotency: IdempotencyKey | None = None
+    ) -> Accepted | Replay:
+        """Give a booking up; a second time changes nothing. Raises `NotFound` or `NotCancellable`."""
+
+        async def ask(seen: Booking) -> Request:
+            party = Party(user_id=seen.user_id, actor_id=identity.user_id, staff=identity.is_staff_of(seen.club_id))
+            return Cancel(op_id=self._new_id(), party=party, seen=seen, idempotency=idempotency)
+
+        return await self._with_seen(identity, booking_id, ask)
+
+    async def move(
+        self, identity: Identity, booking_id: UUID, change: Change, idempotency: IdempotencyKey | None = None
+    ) -> Accepted | Replay:
+        """Exchange a booking's court, time, coach or equipment, at the price of now, or leave it as it was.
+
+        Raises what booking raises, `NotFound` and `NotMovable`.
+        """
+
+        async def ask(seen: Booking) -> Request:
+            catalogue = await self._catalogues.by_id(seen.club_id)
+            staff = identity.is_staff_of(seen.club_id)
+            tier = identity.tier_in(seen.club_id)
+            if seen.user_id != identity.user_id:
+                async with acquire(self._context.pool) as conn:
+                    tier = await people.fetch_tier(conn, seen.user_id, seen.club_id)
+            party = Party(
+                user_id=seen.user_id,
+                actor_id=identity.user_id,
+                staff=staff,
+                tier=tier,
+                verified=staff or identity.verified,
+            )
+            wanted = _merged(seen, change)
+            if seen.status == "confirmed":
+                # A cancelled booking is refused by the desk for what it is, not for where it would go.
+                _, interval = await self._on_current(catalogue, lambda now_: self._admissible(now_, wanted, party))
+            else:
+                interval = seen.interval
+            return Move(
+                op_id=self._new_id(),
+                grid_ref=new_grid_ref(),
+                party=party,
+                seen=seen,
+                court_id=wanted.court_id,
+                interval=interval,
+                coach_id=wanted.coach_id,
+                equipment=wanted.equipment,
+                expected_total=change.expected_total,
+                idempotency=idempotency,
+            )
+
+        return await self._with_seen(identity, booking_id, ask)
+
+    async def fetch(self, identity: Identity, booking_id: UUID) -> tuple[Booking, Catalogue]:
+        """A booking of one's own, or any of the club for its staff. Raises `NotFound`."""
+        async with acquire(self._context.pool) as conn:
+            booking = await sql.fetch_booking(conn, booking_id)
+        if booking is None or (booking.user_id != identity.user_id and not identity.is_staff_of(booking.club_id)):
+            raise NotFound("You have no booking with that id.")
+        return booking, await self._catalogues.by_id(booking.club_id)
+
+    async def list_own(
+        self,
+        identity: Identity,
+        *,
+        status: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        after: tuple[datetime, UUID] | None,
+        limit: int,
+    ) -> Sequence[Booking]:
+        """One's own bookings that overlap [since, until), in the order of their start."""
+        return await self._list(identity.user_id, None, status, since, until, after, limit)
+
+    async def list_of_club(
+        self,
+        club_id: int,
+        *,
+        status: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        after: tuple[datetime, UUID] | None,
+        limit: int,
+    ) -> Sequence[Booking]:
+        """All bookings of a club, for its staff."""
+        return await self._list(None, club_id, status, since, until, after, limit)
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    async def _list(
+        self,
+        user_id: int | None,
+        club_id: int | None,
+        status: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        after: tuple[datetime, UUID] | None,
+        limit: int,
+    ) -> Sequence[Booking]:
+        async with acquire(self._context.pool) as conn:
+            return await sql.list_bookings(
+                conn,
+                user_id=user_id,
+                club_id=club_id,
+                status=status,
+                since=since or DISTANT_PAST,
+                until=until or DISTANT_FUTURE,
+                after=after or FIRST_PAGE,
+                limit=limit,
+            )
+
+    def _new_id(self) -> UUID:
+        return uuid7(self._context.clock())
+
+    async def _club_of(self, court_id: int) -> Catalogue:
+        try:
+            return await self._catalogues.of_court(court_id)
+        except NotFound:
+            raise UnknownCourt(field="court_id") from None
+
+    async def _on_current(self, catalogue: Catalogue, check: Callable[[Catalogue], T]) -> tuple[Catalogue, T]:
+        """Check against the copy in memory; a refusal counts only when the copy is current."""
+        try:
+            return catalogue, check(catalogue)
+        except Refusal:
+            current = await self._catalogues.current(catalogue.club_id)
+            if current.config_version == catalogue.config_version:
+                raise
+        return current, check(current)
+
+    def _admissible(self, catalogue: Catalogue, wanted: Wanted, party: Party) -> Interval:
+        """The wanted interval, if the club's rules allow it whoever else has it."""
+        court = catalogue.court_by_id.get(wanted.court_id)
+        if court is None:
+            raise UnknownCourt(field="court_id")
+        capacity.coach_of(catalogue, wanted.coach_id)
+        capacity.check_known(catalogue, wanted.equipment)
+        interval = Interval(
+            parse_instant(wanted.start_ts, catalogue.tz, field="start_ts"),
+            parse_instant(wanted.end_ts, catalogue.tz, field="end_ts"),
+        )
+        now = self._context.clock()
+        policy.check_slot(catalogue, court, interval, now=now, tier=party.tier, staff=party.staff)
+        return interval
+
+    async def _party(self, identity: Identity, catalogue: Catalogue, email: str | None) -> Party:
+        club_id = catalogue.club_id
+        staff = identity.is_staff_of(club_id)
+        if email is None or email.lower() == identity.email.lower():
+            return Party(
+                user_id=identity.user_id,
+                actor_id=identity.user_id,
+                staff=staff,
+                tier=identity.tier_in(club_id),
+                verified=identity.verified,
+            )
+        if not staff:
+            raise Forbidden("Only the club's staff may book for somebody else. Leave user_email out.")
+        async with acquire(self._context.pool) as conn:
+            player = await people.fetch_player_by_email(conn, email, club_id)
+        if player is None:
+            raise UnknownUser(field="user_email")
+        return Party(user_id=player["id"], actor_id=identity.user_id, staff=True, tier=player["tier"])
+
+    async def _with_seen(
+        self, identity: Identity, booking_id: UUID, ask: Callable[[Booking], Awaitable[Request]]
+    ) -> Accepted | Replay:
+        """Submit what was asked about a booking; if it changed meanwhile, read it again and ask again."""
+        for _ in range(STALE_TRIES):
+            seen, _catalogue = await self.fetch(identity, booking_id)
+            outcome = await self._desks.of(seen.club_id).submit(await ask(seen))
+            if not isinstance(outcome, Stale):
+                break
+        return settled(outcome)
+
+
+def new_grid_ref() -> str:
+    """A random name for a cell on the public grid."""
+    return secrets.token_urlsafe(12)
+
+
+def distinct(items: Sequence[EquipmentItem]) -> tuple[EquipmentItem, ...]:
+    """The items, each piece of equipment once. Raises `InvalidRequest` for one that is named twice."""
+    seen: set[int] = set()
+    for index, item in enumerate(items):
+        if item.equipment_id in seen:
+            raise InvalidRequest("Name each piece of equipment once.", field=f"equipment[{index}].equipment_id")
+        seen.add(item.equipment_id)
+    return tuple(items)
+
+
+def _merged(seen: Booking, change: Change) -> Wanted:
+    def kept(new: T | msgspec.UnsetType, old: T) -> T:
+        return old if isinstance(new, msgspec.UnsetType) else new
+
+    return Wanted(
+        court_id=kept(change.court_id, seen.court_id),
+        start_ts=kept(change.start_ts, seen.interval.start.isoformat()),
+        end_ts=kept(change.end_ts, seen.interval.end.isoformat()),
+        coach_id=kept(change.coach_id, seen.coach_id),
+        equipment=kept(change.equipment, seen.equipment),
+    )

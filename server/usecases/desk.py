@@ -1,0 +1,358 @@
+"""The desk: all that is asked of one club at a time is settled together, in one transaction.
+
+Requests that wait while a batch is in flight form the next batch; one alone is a batch of one and never waits for
+company. A batch locks, reads, decides (`domain.daybook.settle`), writes and commits; see DESIGN 3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+import asyncpg
+import structlog
+
+from server.context import Context
+from server.domain import errors
+from server.domain.bookings import Accepted, Cancel, Close, Move, Outcome, Reopen, Replay, Request
+from server.domain.catalogue import Catalogue
+from server.domain.daybook import Daybook, Settlement, settle
+from server.domain.errors import Refusal, Unavailable
+from server.domain.footprint import Footprint, footprint_of
+from server.sql import bookings as sql
+from server.sql.connection import OUT_OF_REACH, Connection, acquire
+from server.sql.schema import NO_DOUBLE_BOOKING, POOL_NOT_OVERSOLD
+from server.usecases.catalogue import Catalogues
+from server.usecases.ids import uuid7
+
+log = structlog.get_logger(__name__)
+
+MAX_BATCH = 64
+MAX_WAITING = 2000
+"""Requests that wait at one club's desk; above this the house is full and says so at once."""
+TRIES = 4
+LOCK_PATIENCE = 0.25
+"""Seconds that a batch waits for its locks before those behind a blocked key step aside."""
+HELD_LOOK_BACK = timedelta(days=8)
+"""How far back bookings count for quotas: a week's minutes, whatever its time zone."""
+ANSWERS_KEPT = timedelta(hours=24)
+
+TRANSIENT = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+)
+BACKSTOPS: dict[str, type[Refusal]] = {
+    NO_DOUBLE_BOOKING: errors.SlotTaken,
+    POOL_NOT_OVERSOLD: errors.EquipmentUnavailable,
+}
+"""Constraints that refuse what `settle` should have refused: only rows written past the desk lead here."""
+
+
+class LocksBlocked(Exception):
+    """The locks of a batch were not granted in time."""
+
+
+class _Waiter:
+    __slots__ = ("answer", "request")
+
+    def __init__(self, request: Request, answer: asyncio.Future[Outcome]) -> None:
+        self.request = request
+        self.answer = answer
+
+    def tell(self, outcome: Outcome | BaseException) -> None:
+        if self.answer.done():
+            return  # it left; what it asked for may still be done
+        if isinstance(outcome, BaseException):
+            self.answer.set_exception(outcome)
+        else:
+            self.answer.set_result(outcome)
+
+
+class Desk:
+    """One club's desk in one process. One batch is in flight at a time."""
+
+    def __init__(
+        self,
+        context: Context,
+        catalogues: Catalogues,
+        club_id: int,
+        *,
+        after_commit: Callable[[Settlement], None],
+    ) -> None:
+        self._context = context
+        self._catalogues = catalogues
+        self._club_id = club_id
+        self._after_commit = after_commit
+        self._waiting: deque[_Waiter] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving = False
+
+    async def submit(self, request: Request) -> Outcome:
+        """Have a request settled. Returns its outcome, a refusal included; raises `Unavailable`."""
+        if len(self._waiting) >= MAX_WAITING:
+            raise Unavailable("Very many people are booking at this moment. Try again in a few seconds.", retry_after=2)
+        waiter = _Waiter(request, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiter)
+        if not self._serving:
+            self._serving = True
+            self._spawn(self._serve())
+        return await waiter.answer
+
+    async def close(self) -> None:
+        """Wait until all that was submitted is answered."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _spawn(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[call-overload] # a coroutine
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self) -> None:
+        try:
+            while self._waiting:
+                batch: list[_Waiter] = []
+                while self._waiting and len(batch) < MAX_BATCH:
+                    waiter = self._waiting.popleft()
+                    if not waiter.answer.done():
+                        batch.append(waiter)
+                if batch:
+                    await self._answer(batch, patience=LOCK_PATIENCE)
+        finally:
+            self._serving = False
+
+    async def _answer(self, batch: Sequence[_Waiter], *, patience: float) -> None:
+        """Answer every waiter of a batch, whatever happens."""
+        requests = [waiter.request for waiter in batch]
+        try:
+            outcomes = await self._settle(requests, patience)
+        except LocksBlocked:
+            await self._step_aside(batch, patience)
+        except asyncpg.IntegrityConstraintViolationError as violation:
+            if len(batch) > 1:
+                # Something past the desk is in the way of one of them; alone, each meets its own fate.
+                for waiter in batch:
+                    await self._answer([waiter], patience=patience)
+            else:
+                batch[0].tell(_refusal_of(violation))
+        except Exception as error:  # noqa: BLE001 - handed to every waiter, none may wait for ever
+            for waiter in batch:
+                waiter.tell(error)
+        except BaseException:
+            for waiter in batch:
+                waiter.tell(Unavailable())
+            raise
+        else:
+            for waiter, outcome in zip(batch, outcomes, strict=True):
+                waiter.tell(outcome)
+
+    async def _step_aside(self, batch: Sequence[_Waiter], patience: float) -> None:
+        """Let those behind a blocked lock wait on in a batch of their own, and serve the others now."""
+        longest = self._context.settings.db_lock_timeout_ms / 1000
+        if patience >= longest:
+            for waiter in batch:
+                waiter.tell(Unavailable("Somebody is changing this at the moment. Try again in a few seconds."))
+            return
+        try:
+            free, blocked = await self._sorted_out(batch)
+        except Exception as error:  # noqa: BLE001 - handed to every waiter, none may wait for ever
+            for waiter in batch:
+                waiter.tell(error)
+            return
+        if blocked:
+            self._spawn(self._answer(blocked, patience=longest))
+        if free:
+            await self._answer(free, patience=patience if blocked else longest)
+
+    async def _sorted_out(self, batch: Sequence[_Waiter]) -> tuple[list[_Waiter], list[_Waiter]]:
+        catalogue = await self._catalogues.by_id(self._club_id)
+        footprint = footprint_of(catalogue, (waiter.request for waiter in batch))
+        async with acquire(self._context.pool) as conn, conn.transaction():
+            people = await sql.list_free_people(conn, footprint.people)
+            days = await sql.list_free_locks(conn, footprint.locks)
+        free: list[_Waiter] = []
+        blocked: list[_Waiter] = []
+        for waiter in batch:
+            own = footprint_of(catalogue, [waiter.request])
+            (free if own.people <= people and own.locks <= days else blocked).append(waiter)
+        return free, blocked
+
+    # -- one transaction ---------------------------------------------------------------------------------
+
+    async def _settle(self, requests: Sequence[Request], patience: float) -> list[Outcome]:
+        """Settle a batch, repeated as a whole where the trouble may pass."""
+        in_doubt: Settlement | None = None
+        for left in reversed(range(TRIES)):
+            attempt = _Attempt(self._context, self._catalogues, self._club_id, requests, patience, in_doubt)
+            try:
+                settlement = await attempt.run()
+            except TRANSIENT:
+                if not left:
+                    raise Unavailable from None
+            except (*OUT_OF_REACH, asyncpg.InterfaceError) as error:
+                # Once COMMIT was sent the answer may have been lost: the next try looks whether it arrived.
+                in_doubt = attempt.committing or in_doubt
+                if not left:
+                    raise Unavailable from error
+                log.warning("desk_retries", club_id=self._club_id, error=type(error).__name__, left=left)
+            else:
+                self._after_commit(settlement)
+                return settlement.outcomes
+            await asyncio.sleep(0.02 * (TRIES - left))
+        raise AssertionError("unreachable: the last try returns or raises")
+
+
+class _Attempt:
+    """One try of one batch."""
+
+    def __init__(
+        self,
+        context: Context,
+        catalogues: Catalogues,
+        club_id: int,
+        requests: Sequence[Request],
+        patience: float,
+        in_doubt: Settlement | None,
+    ) -> None:
+        self.context = context
+        self.catalogues = catalogues
+        self.club_id = club_id
+        self.requests = requests
+        self.patience = patience
+        self.in_doubt = in_doubt
+        self.committing: Settlement | None = None
+        """What was decided when COMMIT was sent."""
+
+    async def run(self) -> Settlement:
+        catalogue = await self.catalogues.by_id(self.club_id)
+        async with acquire(self.context.pool) as conn:
+            while True:
+                await conn.execute("BEGIN")
+                try:
+                    settled = await self._within(conn, catalogue)
+                    if isinstance(settled, Settlement):
+                        self.committing = settled
+                        await conn.execute("COMMIT")
+                        return settled
+                    catalogue = settled
+                except BaseException:
+                    await _roll_back(conn)
+                    raise
+                await conn.execute("ROLLBACK")
+
+    async def _within(self, conn: Connection, catalogue: Catalogue) -> Settlement | Catalogue:
+        """Decide and write inside the transaction; or return the newer catalogue to begin again with."""
+        footprint = footprint_of(catalogue, self.requests)
+        try:
+            await sql.lock_footprint(
+                conn, self.club_id, footprint.people, footprint.locks, timeout=self.patience
+            )
+        except (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
+            raise LocksBlocked from None
+        if self.in_doubt is not None and await self._arrived(conn, self.in_doubt):
+            return self.in_doubt
+        now = self.context.clock()
+        version, taken = await sql.list_taken(
+            conn, self.club_id, sql.spans_of(footprint.reads, catalogue.tz)
+        )
+        if version != catalogue.config_version:
+            return await self.catalogues.load(self.club_id, conn=conn)
+        daybook = Daybook(catalogue=catalogue, taken=taken)
+        await self._read_the_rest(conn, daybook, footprint)
+        settlement = settle(daybook, self.requests, now=now, new_id=lambda: uuid7(now))
+        writes = settlement.writes
+        await sql.update_freed(conn, writes, now)
+        if writes.closed:
+            await sql.insert_closures(conn, writes.closed)
+        if writes.audit:
+            await sql.insert_settled(conn, self.club_id, writes, now)
+        if writes.answers:
+            await sql.insert_answers(conn, writes, now)
+        return settlement
+
+    async def _read_the_rest(self, conn: Connection, daybook: Daybook, footprint: Footprint) -> None:
+        """What only some batches need: named bookings and closures, quota use, idempotency keys."""
+        named = {booking_id for request in self.requests for booking_id in _named_bookings(request)}
+        if named:
+            daybook.bookings = await sql.list_bookings_by_id(conn, named)
+        closures = {request.closure.id for request in self.requests if isinstance(request, Reopen)}
+        closures |= {r.replaces.id for r in self.requests if isinstance(r, Close) and r.replaces is not None}
+        if closures:
+            daybook.closures = await sql.list_closures_by_id(conn, closures)
+        now = self.context.clock()
+        if footprint.people and daybook.catalogue.policy.quotas.any_set:
+            daybook.held = await sql.list_held(conn, self.club_id, footprint.people, now - HELD_LOOK_BACK)
+        keys = {request.idempotency.identity for request in self.requests if request.idempotency is not None}
+        if keys:
+            daybook.answers = await sql.list_answers(conn, keys, now - ANSWERS_KEPT)
+
+    async def _arrived(self, conn: Connection, settlement: Settlement) -> bool:
+        """Whether the commit whose answer was lost took place. Under the locks, so it is over either way."""
+        marks = settlement.writes.audit
+        return bool(marks) and await sql.fetch_committed(conn, marks[0].id)
+
+
+def _named_bookings(request: Request) -> Iterable[object]:
+    match request:
+        case Cancel() | Move():
+            return (request.seen.id,)
+        case Close():
+            return (booking.id for booking in request.seen)
+        case _:
+            return ()
+
+
+async def _roll_back(conn: Connection) -> None:
+    # A lost connection has rolled back by itself.
+    with suppress(*OUT_OF_REACH, asyncpg.PostgresError, asyncpg.InterfaceError):
+        await conn.execute("ROLLBACK")
+
+
+def _refusal_of(violation: asyncpg.IntegrityConstraintViolationError) -> Outcome | Exception:
+    refusal = BACKSTOPS.get(violation.constraint_name or "")
+    if refusal is None:
+        return violation
+    log.error("desk_backstop", constraint=violation.constraint_name)
+    return refusal()
+
+
+class Desks:
+    """The desks of all clubs in this process."""
+
+    def __init__(
+        self,
+        context: Context,
+        catalogues: Catalogues,
+        *,
+        after_commit: Callable[[Settlement], None] = lambda _: None,
+    ) -> None:
+        self._context = context
+        self._catalogues = catalogues
+        self._after_commit = after_commit
+        self._desks: dict[int, Desk] = {}
+
+    def of(self, club_id: int) -> Desk:
+        """The club's desk."""
+        desk = self._desks.get(club_id)
+        if desk is None:
+            desk = Desk(self._context, self._catalogues, club_id, after_commit=self._after_commit)
+            self._desks[club_id] = desk
+        return desk
+
+    async def close(self) -> None:
+        """Wait until all that was submitted is answered."""
+        await asyncio.gather(*(desk.close() for desk in self._desks.values()))
+
+
+def settled(outcome: Outcome) -> Accepted | Replay:
+    """The granted outcome; raises a refusal."""
+    if isinstance(outcome, Refusal):
+        raise outcome
+    if not isinstance(outcome, Accepted | Replay):
+        raise Unavailable("This changed several times while you were asking. Try again.")
+    return outcome
