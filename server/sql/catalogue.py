@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from datetime import date
 from typing import NamedTuple, TypeVar
 
-import asyncpg
 import msgspec
 
 from server.domain.catalogue import Catalogue, Coach, Court, Equipment, Policy, PricingRule, Window
+from server.sql.connection import Connection
 
-Day = TypeVar("Day", int, date)
+Day = TypeVar("Day", bound=Hashable)
 
 
 class ClubVersion(NamedTuple):
@@ -33,7 +33,7 @@ ORDER BY c.id
 """
 
 
-async def list_club_versions(conn: asyncpg.Connection[asyncpg.Record]) -> list[ClubVersion]:
+async def list_club_versions(conn: Connection) -> list[ClubVersion]:
     """Every club that is not retired, lowest id first."""
     return [ClubVersion(*row) for row in await conn.fetch(LIST_CLUB_VERSIONS)]
 
@@ -41,7 +41,7 @@ async def list_club_versions(conn: asyncpg.Connection[asyncpg.Record]) -> list[C
 FETCH_CLUB_OF_COURT = "SELECT club_id FROM courts WHERE id = $1 AND retired_at IS NULL"
 
 
-async def fetch_club_of_court(conn: asyncpg.Connection[asyncpg.Record], court_id: int) -> int | None:
+async def fetch_club_of_court(conn: Connection, court_id: int) -> int | None:
     """The club of a court that is not retired."""
     club_id: int | None = await conn.fetchval(FETCH_CLUB_OF_COURT, court_id)
     return club_id
@@ -110,7 +110,7 @@ _exceptions = msgspec.json.Decoder(list[tuple[date, int | None, int | None]])
 _rules = msgspec.json.Decoder(tuple[PricingRule, ...])
 
 
-async def fetch_catalogue(conn: asyncpg.Connection[asyncpg.Record], club_id: int) -> tuple[str, Catalogue] | None:
+async def fetch_catalogue(conn: Connection, club_id: int) -> tuple[str, Catalogue] | None:
     """The database's epoch and the club's configuration, of one snapshot; None if the club is unknown or retired."""
     row = await conn.fetchrow(FETCH_CATALOGUE, club_id)
     if row is None:
@@ -132,23 +132,23 @@ async def fetch_catalogue(conn: asyncpg.Connection[asyncpg.Record], club_id: int
                 resource_id=coach.resource_id,
                 name=coach.name,
                 rate=coach.rate,
-                hours=_by_day(coach.hours),
-                exceptions=_by_day(coach.exceptions),
+                hours=windows_by_day(coach.hours),
+                exceptions=windows_by_day(coach.exceptions),
             )
             for coach in _coaches.decode(row["coaches"])
         ),
         equipment=_equipment.decode(row["equipment"]),
-        hours=_by_day(_hours.decode(row["hours"])),
-        exceptions=_by_day(_exceptions.decode(row["exceptions"])),
+        hours=windows_by_day(_hours.decode(row["hours"])),
+        exceptions=windows_by_day(_exceptions.decode(row["exceptions"])),
         rules=_rules.decode(row["rules"]),
     )
     return row["epoch"], catalogue
 
 
-def _by_day(rows: Iterable[tuple[Day, int | None, int | None]]) -> dict[Day, tuple[Window, ...]]:
+def windows_by_day(rows: Iterable[tuple[Day, int | None, int | None]]) -> dict[Day, tuple[Window, ...]]:
     """Windows by weekday or date; a row without times is a day without windows."""
-    days: dict[Day, tuple[Window, ...]] = {}
+    windows: dict[Day, tuple[Window, ...]] = {}
     for day, opens, closes in rows:
-        known = days.get(day, ())
-        days[day] = known if opens is None or closes is None else (*known, Window(opens, closes))
-    return days
+        so_far = windows.get(day, ())
+        windows[day] = so_far if opens is None or closes is None else (*so_far, Window(opens, closes))
+    return windows

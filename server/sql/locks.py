@@ -6,12 +6,12 @@ than the lock.
 
 from __future__ import annotations
 
-import asyncpg
+from server.sql.connection import Connection
 
 LOCK_CLUB = "SELECT pg_advisory_xact_lock(1, $1::int)"
 
 
-async def lock_club(conn: asyncpg.Connection[asyncpg.Record], club_id: int) -> None:
+async def lock_club(conn: Connection, club_id: int) -> None:
     """Take the club alone until the transaction ends: its configuration is about to change. The first lock of all."""
     await conn.execute(LOCK_CLUB, club_id)
 
@@ -19,7 +19,7 @@ async def lock_club(conn: asyncpg.Connection[asyncpg.Record], club_id: int) -> N
 LOCK_CLUB_SHARED = "SELECT pg_advisory_xact_lock_shared(1, $1::int)"
 
 
-async def lock_club_shared(conn: asyncpg.Connection[asyncpg.Record], club_id: int) -> None:
+async def lock_club_shared(conn: Connection, club_id: int) -> None:
     """Keep the club's configuration as it is until the transaction ends. The first lock of all."""
     await conn.execute(LOCK_CLUB_SHARED, club_id)
 
@@ -27,6 +27,6 @@ async def lock_club_shared(conn: asyncpg.Connection[asyncpg.Record], club_id: in
 LOCK_INSTALLATION = "SELECT pg_advisory_xact_lock(0, 0)"
 
 
-async def lock_installation(conn: asyncpg.Connection[asyncpg.Record]) -> None:
+async def lock_installation(conn: Connection) -> None:
     """Take the list of clubs alone until the transaction ends: one is about to be made. Before any club's lock."""
     await conn.execute(LOCK_INSTALLATION)

@@ -11,11 +11,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, TypeVar, cast
+from collections.abc import Awaitable, Coroutine
+from typing import Any, NamedTuple, TypeVar
 
-import asyncpg
 import msgspec
 import structlog
 from redis.exceptions import RedisError
@@ -25,6 +23,7 @@ from server.domain.catalogue import Catalogue
 from server.domain.errors import NotFound
 from server.sql import catalogue as sql
 from server.sql.catalogue import ClubVersion
+from server.sql.connection import Connection, acquire
 
 CACHE_SECONDS = 3600
 """DOMAIN 18."""
@@ -38,7 +37,6 @@ _SHAPE = hashlib.sha256(msgspec.json.encode(msgspec.json.schema(Catalogue))).hex
 _decoder = msgspec.json.Decoder(Catalogue)
 
 T = TypeVar("T")
-Connection = asyncpg.Connection[asyncpg.Record]
 
 log = structlog.get_logger(__name__)
 
@@ -102,8 +100,8 @@ class Catalogues:
         if catalogue is not None and court_id in catalogue.court_by_id:
             return catalogue
         if 0 < court_id <= MAX_ID:
-            async with self.context.pool.acquire() as conn:
-                club_id = await sql.fetch_club_of_court(cast(Connection, conn), court_id)
+            async with acquire(self.context.pool) as conn:
+                club_id = await sql.fetch_club_of_court(conn, court_id)
             if club_id is not None:
                 catalogue = await self.current(club_id)
                 if court_id in catalogue.court_by_id:
@@ -128,9 +126,7 @@ class Catalogues:
             raise NotFound("There is no such club.", field="club")
         return await self._at_least(version)
 
-    async def load(
-        self, club_id: int, version_hint: int | None = None, *, conn: Connection | None = None
-    ) -> Catalogue:
+    async def load(self, club_id: int, version_hint: int | None = None, *, conn: Connection | None = None) -> Catalogue:
         """The configuration at `version_hint` or later. Raises `NotFound`.
 
         With `conn` it is read in that transaction, by one statement and without Redis: for who holds the
@@ -179,8 +175,8 @@ class Catalogues:
             await asyncio.wait([after])
         # From here on whoever comes needs a query that begins later than this one.
         self._running, self._queued = self._queued, None
-        async with self.context.pool.acquire() as conn:
-            rows = await sql.list_club_versions(cast(Connection, conn))
+        async with acquire(self.context.pool) as conn:
+            rows = await sql.list_club_versions(conn)
         versions = {row.club_id: row for row in rows}
         self._clubs = dict(versions)
         for gone in self._copies.keys() - versions.keys():
@@ -209,8 +205,8 @@ class Catalogues:
                 if (catalogue.club_id, catalogue.config_version) == (version.club_id, version.config_version):
                     self._install(version, catalogue, store=False)
                     return catalogue
-        async with self.context.pool.acquire() as conn:
-            found = await sql.fetch_catalogue(cast(Connection, conn), version.club_id)
+        async with acquire(self.context.pool) as conn:
+            found = await sql.fetch_catalogue(conn, version.club_id)
         if found is None:
             self._forget(version.club_id)
             raise NotFound("There is no such club.", field="club")
