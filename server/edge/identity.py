@@ -70,10 +70,8 @@ class IdentityMiddleware:
         identities: Identities = scope["litestar_app"].state.identities
         try:
             identity, claims = identities.recall(token) or await identities.resolve(token)
-            # A token made for a cookie is worth nothing in a header and the other way round: else a stolen
-            # Bearer token planted as a cookie, or the reverse, would get around the CSRF check.
             if by_cookie:
-                if claims.csrf is None:
+                if claims.csrf is None:  # made to be sent as Bearer: there is nothing to check X-CSRF-Token against
                     raise bad_token()
                 if scope["type"] == ScopeType.HTTP and scope["method"] not in SAFE_METHODS:
                     _check_csrf(scope, claims)
@@ -99,7 +97,7 @@ def _check_csrf(scope: Scope, claims: Claims) -> None:
         raise CsrfFailed
 
 
-async def deny_strangers(connection: Connection, handler: BaseRouteHandler) -> None:
+async def deny_strangers(connection: Connection, _: BaseRouteHandler) -> None:
     """A guard for the whole app: whatever is not listed as open needs a token.
 
     Raises what was wrong with the token, or `Unauthenticated` if there was none.

@@ -7,6 +7,8 @@ from datetime import datetime
 
 import asyncpg
 
+from server.sql.connection import Connection
+
 # Only what changed travels: a process that knows thousands of users asks every few seconds, and nearly always
 # the answer is empty. The stamp is a hash of the content and not a version, so that no writer can forget it.
 LIST_STANDINGS = """
@@ -48,7 +50,7 @@ WHERE known.stamp IS DISTINCT FROM standing.stamp
 
 
 async def list_standings(
-    conn: asyncpg.Connection[asyncpg.Record],
+    conn: Connection,
     user_ids: Sequence[int],
     stamps: Sequence[int | None],
     ended_since: datetime,
@@ -58,4 +60,5 @@ async def list_standings(
     A stamp of None differs from everything. A user that does not exist comes back with `active` false.
     `ended_sessions` are the families revoked after `ended_since`; `memberships` is JSON text by club id.
     """
-    return await conn.fetch(LIST_STANDINGS, user_ids, stamps, ended_since)
+    rows: list[asyncpg.Record] = await conn.fetch(LIST_STANDINGS, user_ids, stamps, ended_since)
+    return rows

@@ -20,6 +20,7 @@ from server.context import Context
 from server.domain.errors import Unavailable
 from server.domain.people import Identity, Membership
 from server.sql import identities as sql
+from server.sql.connection import OUT_OF_REACH, acquire
 from server.usecases.tokens import Claims, bad_token, read_access_token
 
 REFRESH_SECONDS = 2.0
@@ -183,10 +184,11 @@ class Identities:
         # A revoked session matters for as long as an access token issued in it may live.
         ended_since = now - timedelta(minutes=self._context.settings.jwt_expire_minutes)
         try:
-            async with self._context.pool.acquire(timeout=ACQUIRE_SECONDS) as conn:
+            async with acquire(self._context.pool, ACQUIRE_SECONDS) as conn:
                 return await sql.list_standings(conn, user_ids, list(stamps), ended_since)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            raise Unavailable from None
+        except (*OUT_OF_REACH, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # Whatever the database's reason: nothing was decided, so the asker may try again.
+            raise Unavailable from error
 
     def _understand(self, row: asyncpg.Record, now: datetime) -> _Known:
         admitted = row["active"] and (not row["demo"] or self._context.settings.on_loopback)

@@ -102,3 +102,8 @@ def read_access_token(settings: Settings, token: bytes, now: datetime) -> Claims
         csrf=payload.csrf,
         expires=payload.exp,
     )
+
+
+def digest(secret: str) -> bytes:
+    """What is stored of a secret that we made: it is random, so a plain SHA-256 cannot be turned round."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,81 @@
+"""Password hashes: argon2id in two threads with a bounded queue, so that a rush of logins leaves bookings alone."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from server.domain.errors import Unavailable
+
+THREADS = 2
+MAX_WAITING = 400
+"""Jobs in the queue, a login being one: about ten seconds of work. Who comes later is sent away, not kept."""
+NO_PASSWORD = "!"  # noqa: S105 - what stands in place of a hash where no password was set yet; it matches nothing
+
+T = TypeVar("T")
+
+# OWASP's recommendation for argon2id (19 MiB, 2 passes, 1 lane): 20 ms. RFC 9106's 64 MiB and 4 lanes take 60 ms
+# on the cores that the bookings need too.
+_hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+
+# One for the process, because what it guards, the cores, is one too. Threads begin with the first job.
+_threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="argon2")
+_waiting = 0
+
+
+def _unmatchable() -> str:
+    """A hash that costs as much to verify as a real one and that no password has."""
+    salt, digest = (base64.b64encode(os.urandom(size)).decode().rstrip("=") for size in (16, 32))
+    cost = f"m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
+    return f"$argon2id$v=19${cost}${salt}${digest}"
+
+
+_DUMMY = _unmatchable()
+
+
+async def hash_password(password: str) -> str:
+    """The argon2id hash of a normalised password. Raises `Unavailable` when too many wait already."""
+    return await _in_thread(lambda: _hasher.hash(password))
+
+
+async def match_passwords(password: str | None, hashes: Sequence[str | None]) -> list[bool]:
+    """Which of the hashes are the password's.
+
+    Always as many verifications as there are entries: one that is missing (None, `NO_PASSWORD`) or a password
+    that nobody can have (None) costs the same as any other, so that time tells nothing.
+    Raises `Unavailable` when too many wait already.
+    """
+    return await _in_thread(lambda: [_matches(password, one) for one in hashes])
+
+
+def is_outdated(password_hash: str) -> bool:
+    """Whether a hash was made with other parameters than today's."""
+    return _hasher.check_needs_rehash(password_hash)
+
+
+def _matches(password: str | None, password_hash: str | None) -> bool:
+    real = password is not None and password_hash is not None and password_hash != NO_PASSWORD
+    try:
+        _hasher.verify(password_hash if real and password_hash else _DUMMY, password or "")
+    except (VerificationError, InvalidHashError):
+        return False
+    return real
+
+
+async def _in_thread(job: Callable[[], T]) -> T:
+    global _waiting  # noqa: PLW0603 - one number for the process, as the threads are
+    if _waiting >= MAX_WAITING:
+        raise Unavailable(retry_after=5)
+    _waiting += 1
+    try:
+        # A request that is cancelled takes its job out of the queue, unless a thread has begun it.
+        return await asyncio.get_running_loop().run_in_executor(_threads, job)
+    finally:
+        _waiting -= 1
