@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-import asyncpg
+from server.sql.connection import Connection
 
 INSERT_AUDIT = """
 INSERT INTO audit_events (id, club_id, event_type, actor_id, payload)
@@ -14,9 +14,9 @@ VALUES ($1, $2, $3, $4, $5)
 
 
 async def insert_audit(
-    conn: asyncpg.Connection[asyncpg.Record],
+    conn: Connection,
     *,
-    id: UUID,
+    id: UUID,  # noqa: A002 - named as the column
     club_id: int | None,
     event_type: str,
     actor_id: int | None,

@@ -1,15 +1,19 @@
 """The outbox: work caused by a transaction, remembered in it.
 
-Due times and leases are reckoned by the clock of Postgres, because workers on several machines must agree on
-them to the second.
+Leases are reckoned by the clock of Postgres, because workers on several machines must agree on them. A row is worked on under a lease; every statement that settles it asks for that lease, so a worker that
+was overtaken changes nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+
+from server.sql.connection import Connection
 
 INSERT_OUTBOX = """
 INSERT INTO outbox (id, kind, payload, club_id) VALUES ($1, $2, $3, $4)
@@ -17,12 +21,136 @@ INSERT INTO outbox (id, kind, payload, club_id) VALUES ($1, $2, $3, $4)
 
 
 async def insert_outbox(
-    conn: asyncpg.Connection[asyncpg.Record],
+    conn: Connection,
     *,
-    id: UUID,
+    id: UUID,  # noqa: A002 - named as the column
     kind: str,
     payload: dict[str, Any],
     club_id: int | None = None,
 ) -> None:
-    """Remember a piece of work, due at once. `payload` holds ids, never an address; `token` is scrubbed when done."""
+    """Remember a piece of work, due at once. `payload` holds ids, never an address; `token` is scrubbed when settled."""
     await conn.execute(INSERT_OUTBOX, id, kind, payload, club_id)
+
+
+LOCK_DUE = """
+WITH due AS (
+    SELECT id FROM outbox
+    WHERE done_at IS NULL AND parked_at IS NULL AND run_at <= greatest(now(), $5)
+      AND (leased_until IS NULL OR leased_until <= now()) AND kind = ANY($1)
+    ORDER BY run_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE outbox SET lease = $3, leased_until = now() + $4
+FROM due WHERE outbox.id = due.id
+RETURNING outbox.id, outbox.kind, outbox.payload, outbox.attempts, outbox.unknown
+"""
+
+
+async def lock_due(
+    conn: Connection, *, kinds: Sequence[str], limit: int, lease: UUID, duration: timedelta, now: datetime
+) -> list[asyncpg.Record]:
+    """Lease up to `limit` due rows of these kinds, oldest first: id, kind, payload, attempts, unknown.
+
+    Two clocks write `run_at`, the server's and Postgres'; a row is due as soon as one of them says so.
+    """
+    rows = await conn.fetch(LOCK_DUE, kinds, limit, lease, duration, now)
+    return sorted(rows, key=lambda row: row["id"])  # UPDATE … RETURNING keeps no order
+
+
+UPDATE_BEGUN = """
+UPDATE outbox SET attempts = attempts + 1, unknown = unknown + 1, leased_until = now() + $3
+WHERE id = $1 AND lease = $2
+"""
+
+
+async def update_begun(conn: Connection, *, row_id: UUID, lease: UUID, duration: timedelta) -> bool:
+    """Count an attempt before it is made, and renew the lease. False: another worker has taken the row."""
+    return bool(await conn.execute(UPDATE_BEGUN, row_id, lease, duration) == "UPDATE 1")
+
+
+UPDATE_DONE = """
+UPDATE outbox SET done_at = now(), lease = NULL, leased_until = NULL, last_error = NULL, payload = payload - 'token'
+WHERE id = $1 AND lease = $2
+"""
+
+
+async def update_done(conn: Connection, *, row_id: UUID, lease: UUID) -> bool:
+    """Settle a row. Its secret is scrubbed. False: another worker has taken the row."""
+    return bool(await conn.execute(UPDATE_DONE, row_id, lease) == "UPDATE 1")
+
+
+UPDATE_PARKED = """
+UPDATE outbox SET parked_at = now(), lease = NULL, leased_until = NULL, last_error = $3, payload = payload - 'token'
+WHERE id = $1 AND lease = $2
+"""
+
+
+async def update_parked(conn: Connection, *, row_id: UUID, lease: UUID, error: str) -> bool:
+    """Set a row aside for a human. Its secret is scrubbed: whoever waits for it can ask for a new one."""
+    return bool(await conn.execute(UPDATE_PARKED, row_id, lease, error) == "UPDATE 1")
+
+
+UPDATE_DEFERRED = """
+UPDATE outbox SET run_at = greatest(now(), $6) + $3, lease = NULL, leased_until = NULL, last_error = $4,
+       unknown = unknown - CASE WHEN $5 THEN 0 ELSE 1 END
+WHERE id = $1 AND lease = $2
+"""
+
+
+async def update_deferred(
+    conn: Connection, *, row_id: UUID, lease: UUID, wait: timedelta, error: str, unknown: bool, now: datetime
+) -> bool:
+    """Give a row whose attempt failed back, due after `wait`. `unknown`: the attempt may have succeeded."""
+    return bool(await conn.execute(UPDATE_DEFERRED, row_id, lease, wait, error, unknown, now) == "UPDATE 1")
+
+
+UPDATE_RELEASED = """
+UPDATE outbox SET lease = NULL, leased_until = NULL
+WHERE lease = $1 AND done_at IS NULL AND parked_at IS NULL AND id = ANY($2)
+"""
+
+
+async def update_released(conn: Connection, *, lease: UUID, ids: Sequence[UUID]) -> None:
+    """Give rows back that were leased and not begun."""
+    await conn.execute(UPDATE_RELEASED, lease, ids)
+
+
+DELETE_SETTLED = """
+DELETE FROM outbox WHERE done_at < $1 OR parked_at < $2
+"""
+
+
+async def delete_settled(conn: Connection, *, done_before: datetime, parked_before: datetime) -> None:
+    """Forget rows that were settled or set aside long ago."""
+    await conn.execute(DELETE_SETTLED, done_before, parked_before)
+
+
+DELETE_IDEMPOTENCY_KEYS = """
+DELETE FROM idempotency_keys WHERE created_at < $1
+"""
+
+
+async def delete_idempotency_keys(conn: Connection, *, created_before: datetime) -> None:
+    """Forget answers that are no longer repeated (DESIGN 3: kept for 24 h)."""
+    await conn.execute(DELETE_IDEMPOTENCY_KEYS, created_before)
+
+
+DELETE_ACCOUNT_LINKS = """
+DELETE FROM account_links WHERE expires_at < $1
+"""
+
+
+async def delete_account_links(conn: Connection, *, expired_before: datetime) -> None:
+    """Forget mailed links that no longer open anything."""
+    await conn.execute(DELETE_ACCOUNT_LINKS, expired_before)
+
+
+DELETE_REFRESH_TOKENS = """
+DELETE FROM refresh_tokens WHERE expires_at < $1
+"""
+
+
+async def delete_refresh_tokens(conn: Connection, *, expired_before: datetime) -> None:
+    """Forget sessions that ended by themselves."""
+    await conn.execute(DELETE_REFRESH_TOKENS, expired_before)

@@ -1,0 +1,166 @@
+"""What the mails say: one pure function for each kind of outbox row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from server.domain.money import format_money
+from server.usecases import mail
+
+ONCE = "The link works once and for a limited time."
+
+
+class Moot(Exception):
+    """There is nothing to say any more, or nobody to say it to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """What a letter is written from. Reading what is not there is a `LookupError`: the row lacks it."""
+
+    payload: Mapping[str, Any]
+    recipient: Mapping[str, Any]
+    """name, verified_at; see `server.sql.notifications.fetch_recipient`."""
+    booking: Mapping[str, Any] | None
+    """The booking that the row names; see `server.sql.notifications.fetch_booked`."""
+    public_url: str
+    now: datetime
+
+    def link(self, page: str) -> str:
+        """The address of a page that takes the secret of the row."""
+        return f"{self.public_url}/{page}?token={quote(self.payload['token'], safe='')}"
+
+    @property
+    def booked(self) -> Mapping[str, Any]:
+        if self.booking is None:
+            raise LookupError
+        return self.booking
+
+
+# An account mail greets nobody by name: the name was typed by whoever typed the address, and a stranger could
+# have this service say anything to anybody.
+
+
+def _verify(occasion: Occasion) -> mail.Letter:
+    if occasion.recipient["verified_at"] is not None:
+        raise Moot
+    return mail.Letter(
+        subject="Confirm your e-mail address",
+        paragraphs=("An account was made with this address. Confirm that it is yours.",),
+        link=("Confirm the address", occasion.link("verify")),
+        code=occasion.payload["token"],
+        closing=f"{ONCE} If it was not you, ignore this mail: the address stays unconfirmed.",
+    )
+
+
+def _already_registered(occasion: Occasion) -> mail.Letter:
+    tried = "Somebody, probably you, wanted to make an account with this address, which has one already."
+    ignore = "If it was not you, ignore this mail: nothing was changed."
+    if not occasion.payload.get("token"):
+        return mail.Letter(
+            subject="You have an account already",
+            paragraphs=(tried, "Log in with it. If you forgot the password, ask for a new one there."),
+            link=("Log in", f"{occasion.public_url}/login"),
+            closing=ignore,
+        )
+    return mail.Letter(
+        subject="You have an account already",
+        paragraphs=(tried, "Log in with it. If you forgot the password, choose a new one."),
+        link=("Choose a new password", occasion.link("reset")),
+        code=occasion.payload["token"],
+        closing=f"{ONCE} {ignore}",
+    )
+
+
+def _reset(occasion: Occasion) -> mail.Letter:
+    return mail.Letter(
+        subject="Choose a new password",
+        paragraphs=("Somebody, probably you, asked for a new password for the account with this address.",),
+        link=("Choose a new password", occasion.link("reset")),
+        code=occasion.payload["token"],
+        closing=f"{ONCE} If it was not you, ignore this mail: the old password stays.",
+    )
+
+
+def _set_password(occasion: Occasion) -> mail.Letter:
+    return mail.Letter(
+        subject="Choose your password",
+        paragraphs=("An account was made for you. Choose a password, and it is yours.",),
+        link=("Choose a password", occasion.link("reset")),
+        code=occasion.payload["token"],
+        closing=ONCE,
+    )
+
+
+def _confirmed(occasion: Occasion) -> mail.Letter:
+    return _standing(occasion, "Booked", "Your booking is confirmed.")
+
+
+def _moved(occasion: Occasion) -> mail.Letter:
+    return _standing(occasion, "Moved", "Your booking was moved. This is where and when it is now.")
+
+
+def _standing(occasion: Occasion, happened: str, said: str) -> mail.Letter:
+    booking, now = occasion.booked, occasion.now
+    if booking["status"] != "confirmed":
+        raise Moot  # cancelled since; a mail about that is on its way
+    facts = [*_facts(occasion), ("Price", format_money(booking["price_total"], booking["price_currency"]))]
+    if booking["cancel_until"] > now:
+        facts.append(("Free to cancel until", mail.format_moment(booking["cancel_until"], booking["zone"], now)))
+    return _about(occasion, happened, said, facts)
+
+
+def _cancelled(occasion: Occasion) -> mail.Letter:
+    booking = occasion.booked
+    facts = _facts(occasion)
+    if booking["fee"] > 0:
+        facts.append(("Late cancellation fee", format_money(booking["fee"], booking["price_currency"])))
+    return _about(occasion, "Cancelled", "Your booking was cancelled.", facts)
+
+
+def _about(occasion: Occasion, happened: str, said: str, facts: list[tuple[str, str]]) -> mail.Letter:
+    booking, recipient = occasion.booked, occasion.recipient
+    name = mail.one_line(recipient["name"]) if recipient["verified_at"] is not None else ""
+    reason = mail.one_line(occasion.payload.get("reason") or "", mail.MAX_REMARK)
+    return mail.Letter(
+        subject=f"{happened}: {mail.one_line(booking['court'])}, {_period(occasion)}",
+        greeting=f"Hello {name}," if name else "Hello,",
+        paragraphs=(said, f"Reason: {reason}") if reason else (said,),
+        facts=tuple(facts),
+        signature=mail.one_line(booking["club"]),
+    )
+
+
+def _period(occasion: Occasion) -> str:
+    booking = occasion.booked
+    return mail.format_period(booking["start_ts"], booking["end_ts"], booking["zone"], occasion.now)
+
+
+def _facts(occasion: Occasion) -> list[tuple[str, str]]:
+    booking = occasion.booked
+    facts = [
+        ("Club", mail.one_line(booking["club"])),
+        ("Court", mail.one_line(booking["court"])),
+        ("When", _period(occasion)),
+    ]
+    if booking["coach"]:
+        facts.append(("Coach", mail.one_line(booking["coach"])))
+    if booking["equipment"]:
+        facts.append(("Equipment", ", ".join(mail.one_line(item) for item in booking["equipment"])))
+    return facts
+
+
+LETTERS: dict[str, Callable[[Occasion], mail.Letter]] = {
+    "mail.verify": _verify,
+    "mail.already_registered": _already_registered,
+    "mail.reset": _reset,
+    "mail.set_password": _set_password,
+    "booking.confirmed": _confirmed,
+    "booking.cancelled": _cancelled,
+    "booking.moved": _moved,
+}
+"""Kind of an outbox row → its letter. Raises `Moot`. Rows of other kinds are left to those who know them."""

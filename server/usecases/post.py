@@ -1,0 +1,199 @@
+"""Where mails go: to the SMTP server of the settings, or, without one, into a folder as .eml files.
+
+Each way out answers a failure with what is known: `Refused` (never try again), `Deferred` (not sent, try again)
+or `Uncertain` (it may have been sent).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import ssl
+from datetime import UTC
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Protocol
+
+import aiosmtplib
+
+from server.settings import Settings, is_loopback
+
+TLS_FROM_THE_START_PORT = 465
+COMMAND_TIMEOUT = 15.0
+SEND_TIMEOUT = 40.0
+"""Seconds for one mail, connecting included."""
+
+_ADDRESS = re.compile(r"\S*@\S*")
+_SECRET = re.compile(r"[A-Za-z0-9_\-+/=]{20,}")
+
+
+class Undelivered(Exception):
+    """A mail was not delivered. The message has neither addresses nor secrets in it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(mask(reason))
+
+
+class Refused(Undelivered):
+    """It never will be."""
+
+
+class Deferred(Undelivered):
+    """It was not sent; a later attempt may succeed."""
+
+
+class Unreachable(Deferred):
+    """The way out is shut: no other mail would get through now either."""
+
+
+class Uncertain(Undelivered):
+    """It may have been sent."""
+
+
+class Post(Protocol):
+    """A way out for mails."""
+
+    async def send(self, message: EmailMessage) -> None:
+        """Hand one mail over. Raises `Undelivered`."""
+
+    async def close(self) -> None:
+        """Let go of what was opened."""
+
+
+def mask(words: str) -> str:
+    """What a server said, without addresses and without anything that could be a secret; at most 200 characters."""
+    return _SECRET.sub("…", _ADDRESS.sub("…@…", " ".join(words.split())))[:200]
+
+
+def open_post(settings: Settings) -> Post:
+    """The way out that the settings ask for. Nothing is connected yet."""
+    return SmtpPost(settings) if settings.smtp_host else FolderPost(settings.courtside_home / "mail")
+
+
+class FolderPost:
+    """Writes each mail as `<UTC time>-<outbox id>.eml` (sorted by name: by time) into a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def send(self, message: EmailMessage) -> None:
+        moment = message["Date"].datetime.astimezone(UTC)
+        outbox_id = str(message["Message-ID"]).strip("<>").partition("@")[0]
+        name = f"{moment:%Y%m%dT%H%M%SZ}-{outbox_id}.eml"
+        try:
+            await asyncio.to_thread(self._write, name, message.as_bytes())
+        except OSError as error:
+            raise Unreachable(f"The mail folder cannot be written: {error.strerror}.") from None
+
+    def _write(self, name: str, content: bytes) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = self._folder / f".{name}.part"
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+        part.replace(self._folder / name)
+
+    async def close(self) -> None:
+        """Nothing is open between mails."""
+
+
+class SmtpPost:
+    """Sends over one SMTP connection, opened at the first mail and again after a failure."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: aiosmtplib.SMTP | None = None
+
+    async def send(self, message: EmailMessage) -> None:
+        sender = message["From"].addresses[0].addr_spec
+        recipient = message["To"].addresses[0].addr_spec
+        content = message.as_bytes()
+        handed_over = False
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                client = await self._connected()
+                options, encoding = [], "ascii"
+                if not (sender + recipient).isascii():
+                    if not client.supports_extension("smtputf8"):
+                        raise Refused("The mail server takes no addresses beyond ASCII.")
+                    options, encoding = ["SMTPUTF8"], "utf-8"
+                await client.mail(sender, options=options, encoding=encoding)
+                await client.rcpt(recipient, encoding=encoding)
+                handed_over = True
+                await client.data(content)
+        except Undelivered:
+            raise
+        except aiosmtplib.SMTPResponseException as error:
+            await self.close()
+            raise _judged(error) from None
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
+            await self._drop()
+            reason = f"{type(error).__name__}: {error}"
+            raise (Uncertain(reason) if handed_over else Unreachable(reason)) from None
+        except asyncio.CancelledError:
+            await self._drop()
+            raise
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        if self._client is not None and self._client.is_connected:
+            return self._client
+        settings = self._settings
+        at_home = is_loopback(settings.smtp_host)
+        wrapped = settings.smtp_port == TLS_FROM_THE_START_PORT
+        self._client = aiosmtplib.SMTP(
+            hostname=settings.smtp_host,
+            port=settings.smtp_port,
+            username=settings.smtp_user or None,
+            password=settings.smtp_password or None,
+            timeout=COMMAND_TIMEOUT,
+            use_tls=wrapped,
+            start_tls=False if wrapped else start_tls(settings),
+            tls_context=_unverified() if at_home else ssl.create_default_context(),
+        )
+        try:
+            await self._client.connect()
+        except aiosmtplib.SMTPResponseException as error:
+            # A refusal of us, not of this mail: a wrong password must not park a day's mails.
+            await self._drop()
+            raise Unreachable(f"{type(error).__name__}: {error.code} {error.message}") from None
+        return self._client
+
+    async def close(self) -> None:
+        if self._client is None:
+            return
+        try:
+            if self._client.is_connected:
+                await self._client.quit(timeout=2)
+        except (aiosmtplib.SMTPException, OSError):
+            pass  # the mail was accepted or refused before; how the other side says good-bye changes nothing
+        finally:
+            await self._drop()
+
+    async def _drop(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+def start_tls(settings: Settings) -> bool | None:
+    """Whether STARTTLS is required (True) or used where it is offered (None).
+
+    A password never crosses a network in the clear, also when somebody on the way hides the offer.
+    """
+    return True if settings.smtp_user and not is_loopback(settings.smtp_host) else None
+
+
+def _unverified() -> ssl.SSLContext:
+    """For a mail server on this machine: nobody is in between, and its certificate is rarely more than a stub."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _judged(error: aiosmtplib.SMTPResponseException) -> Undelivered:
+    """5xx is for ever, save for those that speak of us rather than of this mail (530, 535, 538: log in first)."""
+    reason = f"{error.code} {error.message}"
+    if error.code in (421, 530, 535, 538):
+        return Unreachable(reason)
+    return Refused(reason) if error.code >= 500 else Deferred(reason)
