@@ -7,6 +7,7 @@ from __future__ import annotations
 
 OPEN: frozenset[tuple[str, str]] = frozenset(
     {
+        ("GET", "/"),
         ("POST", "/api/auth/register"),
         ("POST", "/api/auth/login"),
         ("POST", "/api/auth/refresh"),

@@ -32,6 +32,8 @@ MAX_TOKENS = 50_000
 MAX_USERS = 20_000
 ACQUIRE_SECONDS = 2.0
 
+_TROUBLE: tuple[type[Exception], ...] = (*OUT_OF_REACH, asyncpg.PostgresError, asyncpg.InterfaceError)
+
 log = structlog.get_logger(__name__)
 
 _memberships = msgspec.json.Decoder(dict[int, Membership])
@@ -186,7 +188,7 @@ class Identities:
         try:
             async with acquire(self._context.pool, ACQUIRE_SECONDS) as conn:
                 return await sql.list_standings(conn, user_ids, list(stamps), ended_since)
-        except (*OUT_OF_REACH, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except _TROUBLE as error:
             # Whatever the database's reason: nothing was decided, so the asker may try again.
             raise Unavailable from error
 

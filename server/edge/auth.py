@@ -1,0 +1,318 @@
+"""/api/auth: accounts, sessions and passwords."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.datastructures import Cookie
+
+from server.context import Context
+from server.domain.errors import BadCredentials, CsrfFailed, Forbidden, InvalidLink, InvalidRequest, Unauthenticated
+from server.domain.people import Role
+from server.edge.errors import problems
+from server.edge.identity import ACCESS_COOKIE, claims_of, identity_of
+from server.edge.limits import limit_guesses
+from server.edge.requests import header_of
+from server.settings import Settings
+from server.usecases import accounts, sessions
+from server.usecases.sessions import Account, Session
+from server.usecases.tokens import csrf_token
+
+REFRESH_COOKIE = "courtside_refresh"
+REFRESH_PATH = "/api/auth"
+"""The refresh cookie goes nowhere else."""
+FORGOT_SECONDS = 0.1
+"""`forgot` takes at least so long: writing a link takes longer than finding that there is nobody to write to."""
+NO_STORE = {"Cache-Control": "no-store"}
+
+Email = Annotated[str, msgspec.Meta(max_length=320, description="Compared without regard to case.")]
+Password = Annotated[str, msgspec.Meta(max_length=1024, description="8 to 128 characters.")]
+Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+
+
+# -- wire ----------------------------------------------------------------------------------------------------
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account to be."""
+
+    email: Email
+    password: Password
+    name: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The same for every address, known or not; the mail says more."""
+
+    detail: str
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who wants in. With `cookies` the tokens are set as cookies, which scripts of a page cannot read."""
+
+    email: Email
+    password: Password
+    cookies: bool = False
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """The own account. `role` is the one in the default club."""
+
+    id: int
+    email: str
+    name: str
+    role: Role
+
+
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+    """A session. Send `access_token` as `Authorization: Bearer …`; exchange `refresh_token` before it expires."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - RFC 6750
+    expires_in: int
+    """Seconds."""
+    refresh_token: str
+    user: User
+
+
+class CookieSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A session whose tokens are in cookies. Send `csrf_token` as `X-CSRF-Token` with every change."""
+
+    csrf_token: str
+    expires_in: int
+    """Seconds."""
+    user: User
+
+
+class Refresh(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The refresh token to exchange; none if it is in the cookie."""
+
+    refresh_token: Secret | None = None
+
+
+class Logout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which session to end besides the one of the access token; or `everywhere`, all of them."""
+
+    refresh_token: Secret | None = None
+    everywhere: bool = False
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """A membership of a club."""
+
+    club_id: int
+    role: Role
+    tier: str | None
+
+
+class Me(User, frozen=True, kw_only=True):
+    """The own account and its standing in the clubs; `csrf_token` if the session is in cookies."""
+
+    verified: bool
+    memberships: list[Standing]
+    csrf_token: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The own password and what it shall be."""
+
+    old_password: Password
+    new_password: Password
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The secret of a mailed link."""
+
+    token: Secret
+
+
+class Forgotten(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose password was forgotten."""
+
+    email: Email
+
+
+class Reset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The secret of a mailed link and the password to set."""
+
+    token: Secret
+    password: Password
+
+
+# -- accounts ------------------------------------------------------------------------------------------------
+
+
+@post("/api/auth/register", status_code=202, tags=["auth"], responses=problems(InvalidRequest))
+async def register(request: Request[Any, Any, Any], data: Registration) -> Accepted:
+    """Make an account and mail a link to confirm its address. One may log in at once."""
+    await limit_guesses(request, data.email)
+    await accounts.register(_context(request), email=data.email, password=data.password, name=data.name)
+    return Accepted("A mail is on its way. Open the link in it to confirm your address.")
+
+
+@post("/api/auth/verify", status_code=204, tags=["auth"], responses=problems(InvalidLink))
+async def verify(request: Request[Any, Any, Any], data: Link) -> None:
+    """Confirm an address with the token of the mailed link."""
+    _forget(request, await accounts.verify(_context(request), token=data.token))
+
+
+@post("/api/auth/forgot", status_code=202, tags=["auth"], responses=problems(InvalidRequest))
+async def forgot(request: Request[Any, Any, Any], data: Forgotten) -> Accepted:
+    """Mail a link to set a new password to the account of an address, if there is one."""
+    await limit_guesses(request, data.email)
+    pace = asyncio.ensure_future(asyncio.sleep(FORGOT_SECONDS))
+    try:
+        await accounts.forgot(_context(request), email=data.email)
+        await pace
+    finally:
+        pace.cancel()
+    return Accepted("If there is an account with this address, a mail with a link is on its way.")
+
+
+@post("/api/auth/reset", status_code=204, tags=["auth"], responses=problems(InvalidLink, InvalidRequest))
+async def reset(request: Request[Any, Any, Any], data: Reset) -> None:
+    """Set a new password with the token of the mailed link; all sessions end."""
+    _forget(request, await accounts.reset(_context(request), token=data.token, password=data.password))
+
+
+@post("/api/auth/password", status_code=200, tags=["auth"], responses=problems(BadCredentials, InvalidRequest))
+async def change_password(request: Request[Any, Any, Any], data: NewPassword) -> Response[Tokens | CookieSession]:
+    """Change the own password. All sessions end; the answer is a new one."""
+    identity, claims = identity_of(request), claims_of(request)
+    await limit_guesses(request, str(identity.user_id))
+    session = await accounts.change_password(
+        _context(request),
+        user_id=identity.user_id,
+        old_password=data.old_password,
+        new_password=data.new_password,
+        cookies=claims.csrf is not None,
+    )
+    _forget(request, identity.user_id)
+    return _answer(request, session)
+
+
+@get("/api/auth/me", tags=["auth"])
+async def me(request: Request[Any, Any, Any]) -> Response[Me]:
+    """The own account."""
+    identity, claims = identity_of(request), claims_of(request)
+    account = await sessions.me(_context(request), identity.user_id)
+    return Response(
+        Me(
+            id=account.id,
+            email=account.email,
+            name=account.name,
+            role=account.role,
+            verified=account.verified,
+            memberships=[
+                Standing(club_id=club_id, role=membership.role, tier=membership.tier)
+                for club_id, membership in sorted(identity.memberships.items())
+            ],
+            csrf_token=msgspec.UNSET if claims.csrf is None else csrf_token(_settings(request), claims.session),
+        ),
+        headers=NO_STORE,
+    )
+
+
+# -- sessions ------------------------------------------------------------------------------------------------
+
+
+@post("/api/auth/login", status_code=200, tags=["auth"], responses=problems(BadCredentials, Forbidden, InvalidRequest))
+async def login(request: Request[Any, Any, Any], data: Login) -> Response[Tokens | CookieSession]:
+    """Begin a session."""
+    await limit_guesses(request, data.email)
+    session = await sessions.login(_context(request), email=data.email, password=data.password, cookies=data.cookies)
+    return _answer(request, session)
+
+
+@post("/api/auth/refresh", status_code=200, tags=["auth"], responses=problems(Unauthenticated, CsrfFailed))
+async def refresh(request: Request[Any, Any, Any], data: Refresh | None = None) -> Response[Tokens | CookieSession]:
+    """Exchange a refresh token, which is good once, for its successor and a new access token.
+
+    The token comes in the body, or in its cookie with `X-CSRF-Token` beside it.
+    """
+    token = data.refresh_token if data else None
+    in_cookie = None if token else request.cookies.get(REFRESH_COOKIE)
+    if not (token or in_cookie):
+        raise Unauthenticated("Send your refresh_token.")
+    session = await sessions.refresh(
+        _context(request),
+        token or in_cookie or "",
+        cookies=token is None,
+        csrf=header_of(request, b"x-csrf-token"),
+    )
+    return _answer(request, session)
+
+
+@post("/api/auth/logout", status_code=204, tags=["auth"], responses=problems(InvalidRequest))
+async def logout(request: Request[Any, Any, Any], data: Logout | None = None) -> Response[None]:
+    """End this session, or all of them. Its tokens end with it."""
+    claims = claims_of(request)
+    wanted = data or Logout()
+    await sessions.logout(
+        _context(request),
+        claims,
+        refresh_token=wanted.refresh_token,
+        everywhere=wanted.everywhere,
+    )
+    _forget(request, claims.user_id)
+    gone = [
+        Cookie(key=ACCESS_COOKIE, path="/", max_age=0, **_cookie_rules(request)),
+        Cookie(key=REFRESH_COOKIE, path=REFRESH_PATH, max_age=0, **_cookie_rules(request)),
+    ]
+    return Response(None, status_code=204, cookies=gone if claims.csrf is not None else [], headers=NO_STORE)
+
+
+def _answer(request: Request[Any, Any, Any], session: Session) -> Response[Tokens | CookieSession]:
+    user = _user(session.account)
+    if session.csrf_token is None:
+        tokens = Tokens(
+            access_token=session.access_token,
+            expires_in=session.expires_in,
+            refresh_token=session.refresh_token,
+            user=user,
+        )
+        return Response(tokens, status_code=200, headers=NO_STORE)
+    rules = _cookie_rules(request)
+    return Response(
+        CookieSession(csrf_token=session.csrf_token, expires_in=session.expires_in, user=user),
+        status_code=200,
+        headers=NO_STORE,
+        cookies=[
+            Cookie(key=ACCESS_COOKIE, value=session.access_token, path="/", max_age=session.expires_in, **rules),
+            Cookie(
+                key=REFRESH_COOKIE,
+                value=session.refresh_token,
+                path=REFRESH_PATH,
+                max_age=session.refresh_expires_in,
+                **rules,
+            ),
+        ],
+    )
+
+
+def _cookie_rules(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    return {"httponly": True, "secure": _settings(request).public_url.startswith("https://"), "samesite": "lax"}
+
+
+def _user(account: Account) -> User:
+    return User(id=account.id, email=account.email, name=account.name, role=account.role)
+
+
+def _context(request: Request[Any, Any, Any]) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+def _settings(request: Request[Any, Any, Any]) -> Settings:
+    return _context(request).settings
+
+
+def _forget(request: Request[Any, Any, Any], user_id: int) -> None:
+    """What this process remembers of a user is out of date."""
+    request.app.state.identities.forget(user_id)
+
+
+handlers = [register, login, refresh, logout, me, change_password, verify, forgot, reset]
