@@ -51,6 +51,8 @@ class Settings:
     public_url: str = "http://127.0.0.1:8000"
     host: str = "127.0.0.1"
     port: int = 8000
+    workers: int = 0
+    """HTTP processes; 0 lets the command choose."""
     courtside_home: Path = Path(".courtside")
 
     @property
@@ -150,6 +152,7 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         public_url=url("PUBLIC_URL", ("http", "https"), f"http://{shown_host}:{port}").rstrip("/"),
         host=host,
         port=port,
+        workers=number("WORKERS", 0, 0, 64),
         courtside_home=Path(text("COURTSIDE_HOME", ".courtside")).expanduser().absolute(),
     )
 

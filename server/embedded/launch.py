@@ -77,7 +77,7 @@ def main(parent: int, signal_number: int, identity: str, command: list[str]) -> 
         elif kind == "user":
             become(int(uid))
     except (OSError, AttributeError) as error:
-        print(f"{identity}: {error}", file=sys.stderr)
+        sys.stderr.write(f"{identity}: {error}\n")
         sys.exit(REFUSED)
     # After the identity, since a change of credentials clears it; and then see whether it came too late.
     check(libc.prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0))

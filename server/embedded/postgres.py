@@ -82,39 +82,38 @@ class Postgres:
 
         Raises `EmbeddedError`, also when another process runs a server in this folder.
         """
-        self.launch()
         try:
+            self.prepare()
+            self.launch()
             self.wait_ready()
         except BaseException:
             self.stop()
             raise
 
-    def launch(self) -> None:
-        """Start the server without waiting for it. Call it from a thread that lives on (see `Child`)."""
+    def prepare(self) -> None:
+        """Take the folder, end what a killed supervisor left running in it, and make the data if there is none."""
         private_folder(self.folder.parent)
         private_folder(self.folder)
         self._lock.take()
-        try:
-            end_leftovers(self.data, "postgres", signal.SIGINT, signal.SIGQUIT)
-            identity = choose_identity()
-            if not self.data.exists():
-                self._initialise()
-            self._check_data(identity.owner)
-            self.port = self.port or free_port()
-            settings = {**SETTINGS, "port": str(self.port), **({} if self.fsync else UNSAFE_SETTINGS)}
-            options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-            # The data folder is the working directory as well: so a leftover is recognised.
-            self._child = Child(
-                [str(self.bin("postgres")), "-D", str(self.data), *options],
-                cwd=self.data,
-                log=self.log,
-                death_signal=signal.SIGINT,
-                identity=identity.postgres,
-                env=_environment(),
-            )
-        except BaseException:
-            self._lock.release()
-            raise
+        end_leftovers(self.data, "postgres", signal.SIGINT, signal.SIGQUIT)
+        if not self.data.exists():
+            self._initialise()
+        self._check_data(choose_identity().owner)
+
+    def launch(self) -> Child:
+        """Start the server in a prepared folder without waiting. Call it from a thread that lives on (see `Child`)."""
+        self.port = self.port or free_port()
+        settings = {**SETTINGS, "port": str(self.port), **({} if self.fsync else UNSAFE_SETTINGS)}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        self._child = Child(
+            [str(self.bin("postgres")), "-D", str(self.data), *options],
+            cwd=self.data,  # by this a leftover is recognised
+            log=self.log,
+            death_signal=signal.SIGINT,
+            identity=choose_identity().postgres,
+            env=_environment(),
+        )
+        return self._child
 
     def wait_ready(self) -> None:
         """Wait until the launched server accepts connections. Raises `EmbeddedError` if it ends instead."""

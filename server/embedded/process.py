@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +26,7 @@ class EmbeddedError(Exception):
 class Child:
     """A running program that receives `death_signal` from the kernel when the thread that started it ends.
 
+    Its output goes to `log`, or where ours goes.
     Start it from a thread that lives as long as the process should (the main thread): that is how
     PR_SET_PDEATHSIG counts.
     """
@@ -33,13 +35,13 @@ class Child:
         self,
         command: list[str],
         *,
-        cwd: Path,
-        log: Path,
+        cwd: Path | None = None,
+        log: Path | None = None,
         death_signal: signal.Signals,
         identity: str = "same",
         env: dict[str, str] | None = None,
     ) -> None:
-        with open_log(log) as output:
+        with open_log(log) if log else nullcontext() as output:
             self._process = subprocess.Popen(
                 launch_command(command, death_signal, identity),
                 cwd=cwd,
@@ -180,8 +182,8 @@ def processes_in(folder: Path, program: str) -> list[int]:
         if not entry.name.isdigit():
             continue
         try:
-            executable = os.readlink(f"/proc/{entry.name}/exe").removesuffix(" (deleted)")
-            if os.readlink(f"/proc/{entry.name}/cwd") == wanted and Path(executable).name == program:
+            executable = Path(entry, "exe").readlink().name.removesuffix(" (deleted)")
+            if str(Path(entry, "cwd").readlink()) == wanted and executable == program:
                 found.append(int(entry.name))
         except OSError:
             continue  # gone meanwhile, or somebody else's

@@ -56,35 +56,35 @@ class Valkey:
 
         Raises `EmbeddedError`, also when another process runs a server in this folder.
         """
-        self.launch()
         try:
+            self.prepare()
+            self.launch()
             self.wait_ready()
         except BaseException:
             self.stop()
             raise
 
-    def launch(self) -> None:
-        """Start the server without waiting for it. Call it from a thread that lives on (see `Child`)."""
+    def prepare(self) -> None:
+        """Take the folder and end what a killed supervisor left running in it."""
         private_folder(self.folder.parent)
         private_folder(self.folder)
         self._lock.take()
-        try:
-            program = server_program()
-            end_leftovers(self.folder, program.resolve().name, signal.SIGTERM)
-            self.port = self.port or free_port()
-            # In a file and not on the command line, which everybody may read.
-            config = self.folder / "valkey.conf"
-            with os.fdopen(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(
-                    f"bind 127.0.0.1\nport {self.port}\nrequirepass {private_secret(self.folder / 'password')}\n"
-                    'save ""\nappendonly no\ndaemonize no\nunixsocket ""\n'
-                )
-            self._child = Child(
-                [str(program), config.name], cwd=self.folder, log=self.log, death_signal=signal.SIGTERM
+        end_leftovers(self.folder, server_program().resolve().name, signal.SIGTERM)
+
+    def launch(self) -> Child:
+        """Start the server in a prepared folder without waiting. Call it from a thread that lives on (see `Child`)."""
+        self.port = self.port or free_port()
+        # In a file and not on the command line, which everybody may read.
+        config = self.folder / "valkey.conf"
+        with os.fdopen(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(
+                f"bind 127.0.0.1\nport {self.port}\nrequirepass {private_secret(self.folder / 'password')}\n"
+                'save ""\nappendonly no\ndaemonize no\n'
             )
-        except BaseException:
-            self._lock.release()
-            raise
+        self._child = Child(
+            [str(server_program()), config.name], cwd=self.folder, log=self.log, death_signal=signal.SIGTERM
+        )
+        return self._child
 
     def wait_ready(self) -> None:
         """Wait until the launched server answers PING. Raises `EmbeddedError` if it ends instead."""

@@ -1,0 +1,118 @@
+"""One HTTP process: its listening socket and uvicorn."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import ipaddress
+import socket
+import time
+
+import uvicorn
+
+from server.settings import Settings, SettingsError
+
+BACKLOG = 2048
+GRACE = 20  # seconds that requests under way may still take at shutdown
+KEEP_ALIVE = 75  # seconds; longer than a load balancer's idle timeout, so that it is never us who hang up first
+
+
+def listen(settings: Settings, *, shared: bool) -> socket.socket:
+    """A socket bound to HOST and PORT.
+
+    With `shared` several processes bind the same port and the kernel spreads connections over them evenly (one
+    accepting socket for all is emptied by whichever process wakes first). Raises `SettingsError` if the address
+    cannot be had.
+    """
+    bound = socket.socket(_family(settings.host), socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        bound.bind((settings.host.strip("[]"), settings.port))
+        bound.listen(BACKLOG)
+    except OSError as error:
+        bound.close()
+        raise SettingsError(_refusal(settings, error)) from None
+    bound.settimeout(0)
+    return bound
+
+
+def require_free_port(settings: Settings, *, patience: float = 0) -> None:
+    """Raise `SettingsError` if something listens on HOST and PORT, also what would share the port.
+
+    For `patience` seconds the port may still be in use: by a server whose supervisor was killed just now.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            listen(settings, shared=False).close()
+        except SettingsError:
+            if time.monotonic() >= deadline:
+                raise
+        else:
+            return
+        time.sleep(0.05)
+
+
+def serve_here(settings: Settings, *, shared: bool) -> None:
+    """Serve until SIGINT or SIGTERM, then finish the requests under way. Raises `SettingsError` for a taken port."""
+    with listen(settings, shared=shared) as bound:
+        config = uvicorn.Config(
+            "server.app:app",
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # TRUSTED_PROXIES decides whom to believe
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=GRACE,
+            backlog=BACKLOG,
+        )
+        server = uvicorn.Server(config)
+        server.run(sockets=[bound])
+
+
+def answers(settings: Settings) -> bool:
+    """Whether the server at HOST and PORT answers that it lives."""
+    connection = http.client.HTTPConnection(_reachable_host(settings.host), settings.port, timeout=2)
+    try:
+        connection.request("GET", "/health/live", headers={"Connection": "close"})
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def address(settings: Settings) -> str:
+    """Where a browser on this machine finds the server."""
+    host = _reachable_host(settings.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _reachable_host(host: str) -> str:
+    plain = host.strip("[]")
+    try:
+        if ipaddress.ip_address(plain).is_unspecified:
+            return "::1" if ":" in plain else "127.0.0.1"
+    except ValueError:
+        pass
+    return plain
+
+
+def _refusal(settings: Settings, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {settings.port} of {settings.host} is taken; stop what uses it, or set PORT to another."
+    if error.errno == errno.EACCES:
+        return f"Port {settings.port} may not be used by this user; set PORT to one from 1024 up."
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"HOST is {settings.host!r}, which is no address of this machine; set it to one, such as 127.0.0.1."
+    return f"Port {settings.port} of {settings.host} cannot be used: {error.strerror}."
