@@ -139,7 +139,7 @@ def check_slot(
     step = court.start_alignment or granularity
     if (local.hour * 60 + local.minute) % step:
         raise BadTime(f"Bookings of this court start every {step} minutes, counted from midnight.", field="start_ts")
-    if not _is_open(catalogue, interval):
+    if not is_open(catalogue, interval):
         raise OutsideHours(field="start_ts")
     last = last_bookable_day(catalogue, now, tier)
     if staff:
@@ -171,9 +171,10 @@ def check_gaps(
     """Whether the booking leaves a free gap beside it that is too short for any booking (DOMAIN 5).
 
     `busy` is what else occupies the court around the interval, in any order; a move leaves its own old place out.
-    The edge of the free stretch is its neighbour or the opening; minutes at an edge that no booking could ever
-    reach (alignment, duration steps) are not the booking's fault. Bookings that start within
-    `gap_exempt_minutes` may leave any gap. Raises `LeavesGap`.
+    A gap ends at a neighbour or at the opening. Where alignment and allowed lengths make a gap unavoidable, it is
+    not the booking's fault: minutes at an edge that no booking reaches do not count, and a booking is refused only
+    if another one in the same free stretch would waste less. Bookings that start within `gap_exempt_minutes` may
+    leave any gap. Raises `LeavesGap`.
     """
     policy = catalogue.policy
     if not policy.refuse_gaps or interval.start - now <= policy.gap_exempt_minutes * MINUTE:
@@ -185,22 +186,16 @@ def check_gaps(
         max([opening.start, *(taken.end for taken in busy if taken.end <= interval.start)]),
         min([opening.end, *(taken.start for taken in busy if taken.start >= interval.end)]),
     )
-    shortest, longest = durations(catalogue, court)
-    too_short = shortest * MINUTE
-    before, after = interval.start - free.start, free.end - interval.end
-    if not (timedelta() < before < too_short or timedelta() < after < too_short):
+    shortest, _ = durations(catalogue, court)
+    wasted = _wasted(free, interval, shortest)
+    if not wasted:
         return
-    starts = [
-        start for start in _aligned(free, alignment(catalogue, court), catalogue) if start + too_short <= free.end
-    ]
-    granularity = policy.granularity
-    ends = [
-        start + min(longest, Interval(start, free.end).minutes // granularity * granularity) * MINUTE
-        for start in starts
-    ]
-    before = interval.start - min(starts, default=interval.start)
-    after = max(ends, default=interval.end) - interval.end
-    if timedelta() < before < too_short or timedelta() < after < too_short:
+    fitting = _fitting(catalogue, court, free)
+    if not fitting:
+        return
+    reachable = Interval(min(fitting).start, max(other.end for other in fitting))
+    wasted = _wasted(reachable, interval, shortest)
+    if any(_wasted(reachable, other, shortest) < wasted for other in fitting):
         raise LeavesGap(field="start_ts")
 
 
@@ -278,7 +273,7 @@ def _opening_of(catalogue: Catalogue, interval: Interval) -> Interval | None:
     return next((part for part in parts if part.contains(interval)), None)
 
 
-def _is_open(catalogue: Catalogue, interval: Interval) -> bool:
+def is_open(catalogue: Catalogue, interval: Interval) -> bool:
     day = local_day(interval.start, catalogue.tz)
     for part in _open_around(catalogue, day):
         if part.start <= interval.start and interval.end <= part.end:
@@ -298,6 +293,24 @@ def _gathered(of_day: Callable[[date], Iterable[Interval]], interval: Interval, 
 
 def _covers(of_day: Callable[[date], Iterable[Interval]], interval: Interval, catalogue: Catalogue) -> bool:
     return any(part.contains(interval) for part in _gathered(of_day, interval, catalogue))
+
+
+def _wasted(free: Interval, booked: Interval, shortest: int) -> int:
+    """The minutes of the free stretch that the booking leaves in gaps too short for another."""
+    gaps = (Interval(free.start, booked.start).minutes, Interval(booked.end, free.end).minutes)
+    return sum(gap for gap in gaps if 0 < gap < shortest)
+
+
+def _fitting(catalogue: Catalogue, court: Court, free: Interval) -> list[Interval]:
+    """Every booking of the court that alignment and allowed lengths permit in the free stretch."""
+    shortest, longest = durations(catalogue, court)
+    granularity = catalogue.policy.granularity
+    return [
+        Interval(start, start + minutes * MINUTE)
+        for start in _aligned(free, alignment(catalogue, court), catalogue)
+        for minutes in range(-(-shortest // granularity) * granularity, longest + 1, granularity)
+        if start + minutes * MINUTE <= free.end
+    ]
 
 
 def _aligned(interval: Interval, step: int, catalogue: Catalogue) -> list[datetime]:
