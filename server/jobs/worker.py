@@ -1,0 +1,193 @@
+"""The worker process: what the outbox asks for is done here.
+
+Three loops, each kept up by a supervisor: the sweeper, which works on Postgres alone; arq, which only makes the
+sweeper look sooner; and housekeeping. With Redis away or frozen, arq's loop fails or hangs by itself, and the
+work goes on at the sweeper's pace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import arq
+import asyncpg
+import redis.exceptions
+import structlog
+
+from server.context import Context
+from server.domain.errors import Unavailable
+from server.edge.telemetry import configure_logging
+from server.live.redis import create_redis
+from server.settings import Settings
+from server.sql.connection import OUT_OF_REACH, create_pool
+from server.usecases.housekeeping import clear_away
+from server.usecases.notifications import deliver_due
+from server.usecases.wake import JOB, QUEUE, arq_client
+
+SWEEP_INTERVAL = 2.0
+HOUSEKEEPING_INTERVAL = 3600.0
+BATCH = 20
+POOL_SIZE = 4
+REDIS_TIMEOUT = 5.0
+"""Seconds after which arq gives a silent Redis up; a half-open connection would hold it for ever."""
+ARQ_POLL = 0.1
+ARQ_JOB_TIMEOUT = 5
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 10.0
+STEADY = 60.0
+"""A loop that ran for so many seconds is restarted without a longer pause than at first."""
+GRACE = 10.0
+"""Seconds that the mail in hand has at the end."""
+LAST_WORDS = 2.0
+NICENESS = 5
+
+EXPECTED: tuple[type[Exception], ...] = (*OUT_OF_REACH, Unavailable, asyncpg.PostgresError, redis.exceptions.RedisError)
+"""Told in one line; anything else is a fault of ours and told with its traceback."""
+
+log = structlog.get_logger(__name__)
+
+
+class Signals:
+    """What the loops tell one another: that something is due, and that it is time to stop."""
+
+    def __init__(self) -> None:
+        self.due = asyncio.Event()
+        self.stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.due.set()  # whoever waits for work is to look up
+
+
+async def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; the mail in hand is finished, within `GRACE` seconds.
+
+    Neither server needs to be there at the start. Raises `SettingsError` if a transaction pooler stands before the
+    database and DB_POOLER does not say so.
+    """
+    configure_logging(settings)
+    logging.getLogger("arq").setLevel(logging.WARNING)  # at INFO it tells of each job twice
+    os.nice(NICENESS)  # a mail can wait for a booking, where both share a machine
+    signals = Signals()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signals.stop)
+    size = min(POOL_SIZE, settings.db_pool_size)
+    try:
+        pool = await create_pool(settings, size=size)
+    except OUT_OF_REACH as error:
+        log.warning("database_away", error=f"{type(error).__name__}: {error}")
+        pool = await create_pool(settings, size=size, lazy=True)
+    client = create_redis(settings)
+    try:
+        await tend(Context(settings=settings, pool=pool, redis=client), signals)
+    finally:
+        pool.terminate()  # nothing is under way any more; a polite close would wait for a database that is away
+        await client.aclose()
+
+
+async def tend(context: Context, signals: Signals) -> None:
+    """Keep the loops up until it is time to stop, then end them."""
+    log.info("worker_started", pid=os.getpid())
+    sweeper = asyncio.create_task(keep_up("sweeper", lambda: sweep(context, signals), signals))
+    helpers = [
+        asyncio.create_task(keep_up("arq", lambda: serve_arq(context.settings, signals), signals)),
+        asyncio.create_task(keep_up("housekeeping", lambda: keep_house(context, signals), signals)),
+    ]
+    try:
+        await signals.stopping.wait()
+        await asyncio.wait({sweeper}, timeout=GRACE)
+    finally:
+        signals.stop()
+        await _end(sweeper, *helpers)
+        log.info("worker_stopped")
+
+
+async def keep_up(name: str, work: Callable[[], Awaitable[None]], signals: Signals) -> None:
+    """Run `work` again whenever it ends or fails, after a pause that grows while it keeps failing."""
+    clock = asyncio.get_running_loop().time
+    pause = FIRST_PAUSE
+    while not signals.stopping.is_set():
+        started = clock()
+        try:
+            await work()
+            error = "ended"
+        except EXPECTED as failure:
+            error = f"{type(failure).__name__}: {failure}"
+        except Exception:
+            log.exception("loop_failed", loop=name)
+            error = "failed"
+        if signals.stopping.is_set():
+            return
+        if clock() - started > STEADY:
+            pause = FIRST_PAUSE
+        log.warning("loop_restarts", loop=name, error=error, pause=pause)
+        await _idle(signals.stopping, pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def sweep(context: Context, signals: Signals) -> None:
+    """Deliver what is due, then look again when woken, or else every `SWEEP_INTERVAL` seconds."""
+    while not signals.stopping.is_set():
+        signals.due.clear()
+        taken = await deliver_due(context, limit=BATCH, stopping=signals.stopping.is_set)
+        if taken < BATCH and not signals.stopping.is_set():
+            await _idle(signals.due, SWEEP_INTERVAL)
+
+
+async def keep_house(context: Context, signals: Signals) -> None:
+    """Clear away what is old, at the start and every hour."""
+    while not signals.stopping.is_set():
+        await clear_away(context)
+        await _idle(signals.stopping, HOUSEKEEPING_INTERVAL)
+
+
+async def drain_outbox(ctx: dict[Any, Any]) -> None:
+    """The arq job: have the sweeper look now. It does no work itself, so nothing is lost with it."""
+    signals: Signals = ctx["signals"]
+    signals.due.set()
+
+
+async def serve_arq(settings: Settings, signals: Signals) -> None:
+    """Run arq until it gives up, as it does when Redis goes away."""
+    client = arq_client(settings, timeout=REDIS_TIMEOUT, connections=4)
+    worker = arq.Worker(
+        functions=[arq.func(drain_outbox, name=JOB)],
+        queue_name=QUEUE,
+        redis_pool=client,
+        handle_signals=False,
+        poll_delay=ARQ_POLL,
+        job_timeout=ARQ_JOB_TIMEOUT,
+        keep_result=0,
+        health_check_interval=10,
+        job_serializer=client.job_serializer,
+        job_deserializer=client.job_deserializer,
+        ctx={"signals": signals},
+    )
+    try:
+        await worker.main()
+    finally:
+        # arq's own close() talks to Redis, which may be the one that does not answer.
+        await _end(*worker.tasks.values())
+        await client.connection_pool.disconnect()
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and wait until they are gone, at most `LAST_WORDS` seconds."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=LAST_WORDS)
+
+
+async def _idle(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, at most so long."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
