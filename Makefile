@@ -1,0 +1,53 @@
+# make run: a working club. make test: every test. Both prepare everything by themselves (Python 3.11 to 3.14, pip, make).
+#
+#   PYTHON=…   the interpreter to build the environment with (default: the first that is new enough)
+#   ARGS=…     more arguments for pytest:  make test ARGS="tests/domain -k pricing"
+
+SHELL := /bin/sh
+.SHELLFLAGS := -ec
+.DEFAULT_GOAL := help
+
+# The caller's own environment must not leak into ours.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONSTARTUP PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
+
+NEW_ENOUGH := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
+PYTHON ?= $(shell for name in python3 python python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo $$name && break; done)
+BIN := .venv/bin
+
+.PHONY: run test lint types bench lock clean help environment environment-run
+
+run: environment-run ## Run everything on http://127.0.0.1:8000 (PORT, HOST, COURTSIDE_HOME)
+	@exec $(BIN)/courtside up
+
+test: environment ## Run every test (ARGS=… for pytest)
+	@exec $(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: environment ## Style, formatting and import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: environment ## Types (mypy strict)
+	$(BIN)/mypy
+
+bench: environment ## Benchmarks: a table, and JSON in bench-results/
+	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+lock: environment ## Renew requirements/*.txt after a change of pyproject.toml (UPGRADE=--upgrade for newer releases)
+	$(BIN)/python ops/lock.py $(UPGRADE)
+
+clean: ## Remove the environment and caches; the data in .courtside stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov *.egg-info
+	find server tests migrations -name __pycache__ -type d -exec rm -rf {} +
+
+help: ## Show this
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+environment-run:
+	@$(if $(PYTHON),,echo "Courtside needs Python 3.11 to 3.14; install one, or set PYTHON=/path/to/python." >&2; exit 1)
+	@$(PYTHON) ops/environment.py run
+
+environment:
+	@$(if $(PYTHON),,echo "Courtside needs Python 3.11 to 3.14; install one, or set PYTHON=/path/to/python." >&2; exit 1)
+	@$(PYTHON) ops/environment.py dev
