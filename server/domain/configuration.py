@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -297,7 +298,7 @@ def _check_overlaps(windows: list[tuple[Window, str]]) -> None:
         if not window.opens < window.closes <= window.opens + MINUTES_PER_DAY:
             raise InvalidRequest("A window closes at most a day after it opens.", field=f"{field}.closes")
     ordered = sorted(windows)
-    for (before, _), (after, field) in zip(ordered, ordered[1:], strict=False):
+    for (before, _), (after, field) in pairwise(ordered):
         if after.opens < before.closes:
             raise InvalidRequest("This window overlaps another one of that day.", field=f"{field}.opens")
 

@@ -96,16 +96,6 @@ async def update_club_retired(conn: Connection, club_id: int, now: datetime) -> 
     await conn.execute(UPDATE_CLUB_RETIRED, club_id, now)
 
 
-INSERT_MEMBERSHIP = """
-INSERT INTO memberships (user_id, club_id, role) VALUES ($1, $2, $3) ON CONFLICT (user_id, club_id) DO NOTHING
-"""
-
-
-async def insert_membership(conn: Connection, user_id: int, club_id: int, role: str) -> None:
-    """Give a user a role in a club where it has none; one that it has stays as it is."""
-    await conn.execute(INSERT_MEMBERSHIP, user_id, club_id, role)
-
-
 # Rows of resource_days are never deleted, and a version grows with the first booking or closure.
 FETCH_CLUB_WAS_USED = """
 SELECT EXISTS (

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -24,6 +24,7 @@ from server.domain.errors import NotFound
 from server.sql import catalogue as sql
 from server.sql.catalogue import ClubVersion
 from server.sql.connection import Connection, acquire
+from server.usecases.gathering import Gathering
 
 CACHE_SECONDS = 3600
 """DOMAIN 18."""
@@ -63,8 +64,7 @@ class Catalogues:
         self._clubs: dict[int, ClubVersion] = {}
         self._copies: dict[int, _Copy] = {}
         self._club_of_court: dict[int, int] = {}
-        self._running: asyncio.Task[dict[int, ClubVersion]] | None = None
-        self._queued: asyncio.Task[dict[int, ClubVersion]] | None = None
+        self._version_query: Gathering[None, dict[int, ClubVersion]] = Gathering(self._query_versions)
         self._loads: dict[ClubVersion, asyncio.Task[Catalogue]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._redis_pause_until = 0.0
@@ -126,6 +126,14 @@ class Catalogues:
             raise NotFound("There is no such club.", field="club")
         return await self._at_least(version)
 
+    async def current_by_slug(self, slug: str | None) -> Catalogue:
+        """The club of that name, or the default club, never older than this call. Raises `NotFound`."""
+        versions = await self._versions()
+        for version in versions.values():
+            if slug is None or version.slug == slug:
+                return await self._at_least(version)
+        raise NotFound("There is no such club." if slug else "There is no club yet.", field="club")
+
     async def load(self, club_id: int, version_hint: int | None = None, *, conn: Connection | None = None) -> Catalogue:
         """The configuration at `version_hint` or later. Raises `NotFound`.
 
@@ -163,25 +171,17 @@ class Catalogues:
             return min(self._clubs, default=None)
         return next((club_id for club_id, club in self._clubs.items() if club.slug == slug), None)
 
-    def _versions(self) -> Awaitable[dict[int, ClubVersion]]:
-        """Join the version query that has not begun yet; one runs at a time."""
-        if self._queued is None:
-            self._queued = asyncio.create_task(self._query_versions(after=self._running))
-            self._queued.add_done_callback(_retrieve)
-        return asyncio.shield(self._queued)
+    async def _versions(self) -> dict[int, ClubVersion]:
+        return await self._version_query.get(None)
 
-    async def _query_versions(self, after: asyncio.Task[dict[int, ClubVersion]] | None) -> dict[int, ClubVersion]:
-        if after is not None:
-            await asyncio.wait([after])
-        # From here on whoever comes needs a query that begins later than this one.
-        self._running, self._queued = self._queued, None
+    async def _query_versions(self, _: Sequence[None]) -> dict[None, dict[int, ClubVersion]]:
         async with acquire(self.context.pool) as conn:
             rows = await sql.list_club_versions(conn)
         versions = {row.club_id: row for row in rows}
         self._clubs = dict(versions)
         for gone in self._copies.keys() - versions.keys():
             self._forget(gone)
-        return versions
+        return {None: versions}
 
     async def _at_least(self, version: ClubVersion) -> Catalogue:
         copy = self._copies.get(version.club_id)

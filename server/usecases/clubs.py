@@ -12,6 +12,7 @@ from server.domain.catalogue import Policy
 from server.domain.configuration import ClubPart, changed_fields, check_club
 from server.domain.errors import CapacityInUse, Conflict, InvalidRequest, NotFound
 from server.sql import clubs as sql
+from server.sql.accounts import insert_membership
 from server.sql.audit import insert_audit
 from server.sql.connection import Connection, acquire
 from server.sql.courts import list_courts
@@ -43,7 +44,7 @@ async def found_club(catalogues: Catalogues, actor_id: int, club: ClubPart) -> S
             await _check_zone(conn, club.zone)
             async with conn.transaction():
                 club_id = await sql.insert_club(conn, club)
-                await sql.insert_membership(conn, actor_id, club_id, "admin")
+                await insert_membership(conn, user_id=actor_id, club_id=club_id, role="admin")
                 await insert_audit(
                     conn,
                     id=uuid7(context.clock()),
@@ -58,7 +59,13 @@ async def found_club(catalogues: Catalogues, actor_id: int, club: ClubPart) -> S
 
 
 async def change_club(
-    catalogues: Catalogues, actor_id: int, club_id: int, version: int, fields: dict[str, Any], policy: dict[str, Any]
+    catalogues: Catalogues,
+    actor_id: int,
+    club_id: int,
+    version: int,
+    *,
+    fields: dict[str, Any],
+    policy: dict[str, Any],
 ) -> Stored:
     """Change some fields, and some of the policy, of a club that is at `version`.
 

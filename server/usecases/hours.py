@@ -79,7 +79,7 @@ async def create_exception(
 
 
 async def change_exception(
-    catalogues: Catalogues, actor_id: int, club_id: int, version: int, day: date, exception: DayException
+    catalogues: Catalogues, actor_id: int, club_id: int, version: int, day: date, *, exception: DayException
 ) -> tuple[int, DayException]:
     """Replace a date's own hours in a club that is at `version`.
 

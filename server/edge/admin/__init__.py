@@ -1,0 +1,13 @@
+"""The staff's side of the API: everything under /api/admin that configures a club."""
+
+from server.edge.admin import closures, clubs, coaches, courts, equipment, hours, rules
+
+handlers = [
+    *clubs.handlers,
+    *courts.handlers,
+    *coaches.handlers,
+    *equipment.handlers,
+    *hours.handlers,
+    *rules.handlers,
+    *closures.handlers,
+]
