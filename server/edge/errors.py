@@ -17,12 +17,13 @@ import asyncpg
 import msgspec
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.exceptions import HTTPException, MethodNotAllowedException, SerializationException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
 from server.domain import errors
 from server.domain.errors import Refusal
 from server.edge.telemetry import request_id_of
+from server.sql.connection import OUT_OF_REACH
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -139,7 +140,13 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
         log.warning("unavailable", error=f"{type(error).__name__}: {error}", path=request.scope["path"])
     elif isinstance(refusal, InternalError):
         refusal.extra.setdefault("request_id", request_id_of(request.scope))
-        log.error("request_failed", method=request.scope["method"], path=request.scope["path"], exc_info=error)
+        log.error(
+            "request_failed",
+            request_id=refusal.extra["request_id"],
+            method=request.scope["method"],
+            path=request.scope["path"],
+            exc_info=error,
+        )
     return problem_response(refusal)
 
 
@@ -164,10 +171,8 @@ def is_database_trouble(error: BaseException) -> bool:
     return isinstance(error, _DATABASE_TROUBLE)
 
 
-_DATABASE_TROUBLE = (
-    ConnectionError,
-    TimeoutError,  # acquiring from the pool or connecting took too long
-    asyncpg.PostgresConnectionError,
+_DATABASE_TROUBLE: tuple[type[Exception], ...] = (
+    *OUT_OF_REACH,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,  # shutting down, starting up, statement_timeout
     asyncpg.TransactionRollbackError,  # deadlock or serialization, retried in vain
@@ -195,29 +200,32 @@ def invalid_field(message: str, *, inside: str = "") -> errors.InvalidRequest:
 
 
 def _framework_refusal(error: HTTPException) -> Refusal:
-    match error.status_code:
-        case 404:
-            return errors.NotFound()
-        case 405:
-            allow = (error.headers or {}).get("allow", "")
-            return _with_headers(errors.MethodNotAllowed(), {"Allow": allow})
-        case 413:
-            return errors.BodyTooLarge()
-        case 415:
-            return errors.UnsupportedMediaType()
-        case 401:
-            return errors.Unauthenticated()
-        case 403:
-            return errors.Forbidden()
-        case 429:
-            return errors.RateLimited()
-        case 503:
-            return errors.Unavailable()
+    if isinstance(error, MethodNotAllowedException):
+        refusal = errors.MethodNotAllowed()
+        refusal.headers = {"Allow": (error.headers or {}).get("allow", "")}
+        return refusal
+    if error.status_code in _BY_STATUS:
+        return _BY_STATUS[error.status_code]()
     if isinstance(error, ValidationException):
         return _invalid_parameters(error)
-    if 400 <= error.status_code < 500:
+    if "disconnected" in error.detail:
+        return errors.MalformedJson("The body ended early.")  # nobody is there to read it; it is no failure of ours
+    if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         return errors.InvalidRequest(error.detail)
     return InternalError()
+
+
+_BY_STATUS: dict[int, type[Refusal]] = {
+    cls.status: cls
+    for cls in (
+        errors.Unauthenticated,
+        errors.Forbidden,
+        errors.NotFound,
+        errors.BodyTooLarge,
+        errors.UnsupportedMediaType,
+        errors.RateLimited,
+    )
+}
 
 
 def _invalid_parameters(error: ValidationException) -> Refusal:
@@ -230,8 +238,3 @@ def _invalid_parameters(error: ValidationException) -> Refusal:
     return errors.InvalidRequest(
         errors=[FieldError(str(item.get("key", "")), str(item.get("message", "")).split(" - at ")[0]) for item in found]
     )
-
-
-def _with_headers(refusal: Refusal, headers: dict[str, str]) -> Refusal:
-    refusal.headers = {**refusal.headers, **headers}
-    return refusal

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 from litestar.dto import AbstractDTO
-from litestar.params import Parameter
+from litestar.params import PathParameter
 from litestar.types import Scope
 
 from server.domain.errors import InvalidRequest, MalformedJson, UnsupportedMediaType
@@ -26,7 +26,7 @@ MAX_BODY_BYTES = 64 * 1024
 
 Id = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 """A row's id in a body or a query: what fits Postgres' bigint."""
-PathId = Annotated[int, Parameter(ge=1, le=2**63 - 1)]
+PathId = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
 """A row's id in a path; Litestar heeds its own constraints only, and asyncpg fails on what is larger."""
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 """What fits Postgres' integer."""
@@ -47,6 +47,7 @@ class JsonBody(AbstractDTO[Any]):
     The size is limited by the app's `request_max_body_size`.
     """
 
+    # ruff: noqa: ARG003 - the signatures are Litestar's
     __slots__ = ()
 
     _decoders: ClassVar[dict[str, msgspec.json.Decoder[Any]]] = {}
@@ -95,6 +96,8 @@ def decode_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 def _require_well_formed(body: bytes) -> None:
     try:
         msgspec.json.decode(body)
+    except msgspec.ValidationError:
+        return  # a number that is too large for anything is JSON all the same
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MalformedJson from None
 

@@ -1,16 +1,58 @@
-"""The outermost layer: a request id, the headers that every answer carries, and one log line per failure."""
+"""The outermost layer: a request id, the headers that every answer carries, and the log's form.
+
+It wraps the whole app, so that answers of the router itself (404, 405, a crash) have them too.
+"""
 
 from __future__ import annotations
 
+import logging
 import re
+import sys
 from secrets import token_hex
 from typing import Any
 
-from litestar.types import Scope
+import structlog
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.settings import Settings
 
 REQUEST_ID = "courtside.request_id"
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+
+EVERY_ANSWER: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
+        b" form-action 'self'; frame-ancestors 'none'",
+    ),
+)
+"""No script or style but our own files: neither the page nor the documentation needs an exception."""
+
+
+class Telemetry:
+    """Gives each HTTP request an id, and each answer that id and the headers of `EVERY_ANSWER`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":  # type: ignore[comparison-overlap] # an enum of strings
+            await self.app(scope, receive, send)
+            return
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
+        request_id = new_request_id(given)
+        scope[REQUEST_ID] = request_id  # type: ignore[literal-required] # ASGI lets a scope be extended
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *EVERY_ANSWER]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
 
 
 def request_id_of(scope: Scope) -> str:
@@ -24,3 +66,40 @@ def new_request_id(given: bytes | None) -> str:
     if given is not None and _SANE_ID.fullmatch(given):
         return given.decode("ascii")
     return token_hex(16)
+
+
+def configure_logging(settings: Settings) -> None:
+    """One JSON object a line on standard error, ours and the libraries' alike, from LOG_LEVEL on."""
+    level = logging.DEBUG if settings.debug else logging.getLevelNamesMapping()[settings.log_level.upper()]
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.dict_tracebacks,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    # Libraries that tell of each request or statement at INFO.
+    for name in ("httpx", "asyncio", "faker"):
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))

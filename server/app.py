@@ -1,0 +1,182 @@
+"""The composition root: the one place where settings, pool, Redis, middlewares and handlers come together.
+
+`uvicorn server.app:app` serves it; `create_app` makes one with given settings and clock.
+
+The order of the layers, from the outside: `Telemetry` (request id, headers of every answer) → Litestar's exception
+handler and CORS → the router → `IdentityMiddleware` (who asks) → `LimitsMiddleware` (how often) → the guard
+`deny_strangers` → the handler, which decodes its body. So a router's 404 costs nothing, and a flood with broken
+tokens is counted before it is refused.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import structlog
+from litestar import Litestar, get
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+from litestar.middleware import DefineMiddleware
+from litestar.response import Redirect
+from litestar.types import ControllerRouterHandler, Receive, Scope, Send
+
+from server.context import Clock, Context, system_clock
+from server.edge import admin, auth, bookings, catalogue, grid, health, openapi
+from server.edge.errors import answer_exception
+from server.edge.health import DatabaseCheck, draining_on_sigterm, start_draining
+from server.edge.identity import IdentityMiddleware, deny_strangers, remember_identities
+from server.edge.limits import LimitsMiddleware, RateLimiter
+from server.edge.requests import MAX_BODY_BYTES, JsonBody
+from server.edge.telemetry import Telemetry, configure_logging
+from server.live.redis import create_redis
+from server.settings import Settings, SettingsError, read_settings
+from server.sql.connection import OUT_OF_REACH, create_pool
+from server.usecases.bookings import Bookings
+from server.usecases.catalogue import Catalogues
+from server.usecases.closures import Closures
+from server.usecases.desk import Desks
+from server.usecases.occupancy import Occupancy
+from server.usecases.wake import Waker
+
+log = structlog.get_logger(__name__)
+
+
+@get("/", include_in_schema=False, status_code=303)
+async def root() -> Redirect:
+    """There is no page yet; the documentation is."""
+    return Redirect("/docs", status_code=303)
+
+
+HANDLERS: list[ControllerRouterHandler] = [
+    root,
+    *openapi.handlers,
+    *health.handlers,
+    *auth.handlers,
+    *catalogue.handlers,
+    *grid.handlers,
+    *bookings.handlers,
+    *admin.handlers,
+]
+"""Every route, module by module."""
+
+
+
+@asynccontextmanager
+async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
+    """The use cases that live as long as the process: each keeps a copy, a queue or a cache of its own."""
+    context: Context = app.state.context
+    catalogues = Catalogues(context)
+    waker = Waker(context.settings)
+    desks = Desks(context, catalogues, after_commit=lambda settlement: waker.wake() if settlement.writes.outbox else None)
+    app.state.catalogues = catalogues
+    app.state.occupancy = Occupancy(context, catalogues)
+    app.state.bookings = Bookings(context, catalogues, desks)
+    app.state.closures = Closures(context, catalogues, desks)
+    app.state.bodies = grid.Bodies()
+    app.state.waker = waker
+    await waker.start()
+    try:
+        yield
+    finally:
+        await desks.close()
+        await catalogues.close()
+        await waker.stop()
+
+
+LIFESPAN: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = [
+    remember_identities,
+    serve_clubs,
+]
+"""What runs beside the requests, in the order of its start; each finds `app.state.context`."""
+
+
+class Application(Litestar):
+    """Litestar with `Telemetry` around all of it; Litestar's own middlewares do not see what the router refuses."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._outermost = Telemetry(super().__call__)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
+        await self._outermost(scope, receive, send)
+
+
+def create_app(settings: Settings | None = None, *, clock: Clock = system_clock) -> Litestar:
+    """Make the app. Nothing is connected before its lifespan begins.
+
+    Raises `SettingsError` if `settings` are to be read from the environment and are wrong.
+    """
+    settings = settings or read_settings()
+    configure_logging(settings)
+
+    @asynccontextmanager
+    async def keep_context(app: Litestar) -> AsyncIterator[None]:
+        async with _context(app, settings, clock):
+            yield
+
+    limited = [DefineMiddleware(LimitsMiddleware, settings=settings)] if settings.rate_limit_per_minute else []
+    return Application(
+        route_handlers=HANDLERS,
+        middleware=[IdentityMiddleware, *limited],
+        guards=[deny_strangers],
+        exception_handlers={Exception: answer_exception},
+        dto=JsonBody,
+        return_dto=None,
+        request_max_body_size=MAX_BODY_BYTES,
+        lifespan=[keep_context, *LIFESPAN],
+        state=State({"draining": False}),
+        cors_config=_cors(settings),
+        openapi_config=openapi.openapi_config(settings),
+        logging_config=None,
+        # Never Litestar's debug pages: DEBUG makes the log talk, not the answers.
+        debug=False,
+    )
+
+
+@asynccontextmanager
+async def _context(app: Litestar, settings: Settings, clock: Clock) -> AsyncIterator[None]:
+    """Keep pool, Redis and what belongs to them while the app runs. Neither server needs to be there at the start."""
+    try:
+        pool = await create_pool(settings)
+    except OUT_OF_REACH as error:
+        log.warning("database_away", error=f"{type(error).__name__}: {error}")
+        pool = await create_pool(settings, lazy=True)
+    client = create_redis(settings)
+    app.state.context = Context(settings=settings, pool=pool, redis=client, clock=clock)
+    app.state.database_check = DatabaseCheck(app.state.context)
+    app.state.rate_limiter = RateLimiter(client) if settings.rate_limit_per_minute else None
+    try:
+        with draining_on_sigterm(app):
+            yield
+    finally:
+        start_draining(app)
+        await client.aclose()
+        await pool.close()
+
+
+def _cors(settings: Settings) -> CORSConfig | None:
+    if not settings.cors_origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(settings.cors_origins),
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "X-CSRF-Token", "X-Request-ID", "Idempotency-Key", "If-Match"],
+        expose_headers=["ETag", "Retry-After", "X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining"],
+        allow_credentials=True,
+        max_age=600,
+    )
+
+
+def __getattr__(name: str) -> Litestar:
+    """`app` is made when a server asks for it: importing this module needs no settings."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        app = create_app()
+    except SettingsError as error:
+        sys.exit(str(error))
+    globals()["app"] = app
+    return app

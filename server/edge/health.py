@@ -1,0 +1,140 @@
+"""Whether this process is alive, and whether to send it requests (DESIGN 7, Ready)."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Literal
+
+import msgspec
+import redis.exceptions
+from litestar import Litestar, Request, get
+
+from server.context import Context
+from server.domain.errors import Unavailable
+from server.edge.errors import problems
+from server.sql import connection, migrate
+
+PATIENCE = 2.0
+"""Seconds that the database may take to answer."""
+REMEMBERED = 1.0
+"""Seconds for which an answer about the database is given again: the route is open to everybody."""
+
+_NO_ANSWER: tuple[type[Exception], ...] = (Unavailable, *connection.OUT_OF_REACH)  # a TimeoutError is an OSError
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Checks(msgspec.Struct, frozen=True, kw_only=True):
+    """Each thing that was looked at. Redis never makes the service unready: bookings go on without it."""
+
+    database: Literal["ok", "out_of_reach"]
+    schema: Literal["ok", "outdated", "unknown"]
+    redis: Literal["ok", "degraded"]
+    draining: bool
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """The process takes requests."""
+
+    checks: Checks
+    status: Literal["ready"] = "ready"
+
+
+class DatabaseCheck:
+    """Asks the database once for all who want to know at the same time."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._asked: asyncio.Task[tuple[bool, bool]] | None = None
+        self._asked_at = 0.0
+
+    async def ask(self) -> tuple[bool, bool]:
+        """Whether the database answers, and whether its schema is what this code needs."""
+        if self._asked is None or (self._asked.done() and time.monotonic() - self._asked_at > REMEMBERED):
+            self._asked_at = time.monotonic()
+            self._asked = asyncio.create_task(self._look())
+        return await asyncio.shield(self._asked)
+
+    async def _look(self) -> tuple[bool, bool]:
+        pool = self._context.pool
+        try:
+            async with asyncio.timeout(PATIENCE), connection.acquire(pool, timeout=PATIENCE) as conn:
+                revision = await migrate.fetch_schema_revision(conn)
+        except _NO_ANSWER:
+            # All connections at work is a busy service, not a database out of reach.
+            return pool.get_size() > 0 and pool.get_idle_size() == 0 and pool.get_size() == pool.get_max_size(), True
+        return True, migrate.is_schema_ready(revision)
+
+
+@get("/health/live", operation_id="health_live", tags=["operations"])
+async def live() -> Alive:
+    """Whether the process runs. Restart it if this fails."""
+    return Alive()
+
+
+@get("/health/ready", operation_id="health_ready", tags=["operations"], responses=problems(Unavailable))
+async def ready(request: Request[Any, Any, Any]) -> Ready:
+    """Whether to send requests here. Fails while the database is out of reach, its schema is older than this
+    version needs, or the process is about to stop; `checks` says which.
+    """
+    state = request.app.state
+    context: Context = state.context
+    reachable, migrated = await state.database_check.ask()
+    try:
+        await context.redis.ping()
+        redis_answers = True
+    except redis.exceptions.RedisError:
+        redis_answers = False
+    checks = Checks(
+        database="ok" if reachable else "out_of_reach",
+        schema="unknown" if not reachable else "ok" if migrated else "outdated",
+        redis="ok" if redis_answers else "degraded",
+        draining=state.draining,
+    )
+    if reachable and migrated and not state.draining:
+        return Ready(checks)
+    refusal = Unavailable("Not ready: see `checks`.")
+    refusal.extra["checks"] = checks
+    raise refusal
+
+
+def start_draining(app: Litestar) -> None:
+    """From now on `/health/ready` fails, so that a load balancer looks elsewhere before the process stops."""
+    app.state.draining = True
+
+
+@contextmanager
+def draining_on_sigterm(app: Litestar) -> Iterator[None]:
+    """Start draining when SIGTERM arrives, then let whoever listened before (the HTTP server) do its work."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may listen to signals
+        return
+    before = signal.getsignal(signal.SIGTERM)
+
+    def drain(signum: int, frame: FrameType | None) -> None:
+        start_draining(app)
+        if callable(before):
+            before(signum, frame)
+        else:
+            signal.signal(signum, before if before is not None else signal.SIG_DFL)
+            signal.raise_signal(signum)
+
+    signal.signal(signal.SIGTERM, drain)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGTERM) is drain:
+            signal.signal(signal.SIGTERM, before)
+
+
+handlers = [live, ready]

@@ -1,0 +1,318 @@
+"""The OpenAPI document at /schema and its page at /docs, with nothing fetched from elsewhere.
+
+Litestar describes what a handler's signature says. What it cannot know is added here: what `query_of` and
+`header_of` read, which codes each status may carry, what every route may answer, and which tokens it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from litestar import Litestar, MediaType, Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import OpenAPIRenderPlugin
+from litestar.openapi.spec import Components, License, SecurityScheme, Server, Tag
+from litestar.params import FromPath
+from litestar.routes import HTTPRoute
+
+from server import __version__
+from server.domain import errors
+from server.domain.errors import Refusal
+from server.edge.errors import PROBLEM_JSON, InternalError, Problem, ProblemSpec, every_refusal
+from server.edge.open_routes import OPEN_ON_PUBLIC_GRID, is_open
+from server.settings import Settings
+
+Json = dict[str, Any]
+
+DESCRIPTION = """\
+Book courts, coaches and equipment of a club, and follow its live grid.
+
+**Who you are.** `POST /api/auth/login` gives an `access_token`; send it as `Authorization: Bearer …`. A browser may
+ask for cookies instead (`"cookies": true`) and then sends the `csrf_token` as `X-CSRF-Token` with every change.
+
+**Errors.** Every refusal is an RFC 9457 problem (`application/problem+json`). Look at its `code`: it is stable and
+listed with each operation; `errors` says which fields to mend. After a 429 or 503 wait for `Retry-After`.
+
+**Times.** Send RFC 3339 with an offset; a time without one is the club's local time. Every answer carries an offset.
+A date is a local day of the club.
+
+**Money** is an integer in minor units (pence, cents) beside an ISO 4217 currency.
+
+**Repeating safely.** Send `Idempotency-Key` with a booking: the same key and body give the first answer again for 24
+hours. Changes of what staff manage need `If-Match` with the ETag that was read.
+
+**Limits.** The RateLimit headers say how many requests are left in the running minute.
+"""
+
+TAGS = (
+    Tag("auth", "Accounts, sessions and passwords."),
+    Tag("catalogue", "Clubs, courts, coaches and equipment."),
+    Tag("grid", "Who has which court when; days and prices."),
+    Tag("bookings", "Quote, book, move and cancel."),
+    Tag("admin", "For the club's staff."),
+    Tag("operations", "For those who run the service."),
+)
+
+HEADERS = {
+    "Idempotency-Key": ("The same key and body give the first answer again for 24 hours.", {"maxLength": 255}),
+    "If-Match": ("The ETag of what you read.", {}),
+    "If-None-Match": ("The ETag of what you have; 304 if it is still true.", {}),
+}
+
+MUTATING = frozenset({"post", "put", "patch", "delete"})
+LARGEST_ID = 2**63 - 1
+
+
+class SchemaPlugin(OpenAPIRenderPlugin):
+    """Serves the completed document."""
+
+    def __init__(self) -> None:
+        super().__init__(path=["/", "/openapi.json"], media_type=MediaType.JSON)
+        self._encoded: bytes | None = None
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
+        if self._encoded is None:
+            self._encoded = msgspec.json.encode(complete(openapi_schema, request.app))
+        return self._encoded
+
+
+def openapi_config(settings: Settings) -> OpenAPIConfig:
+    """What Litestar needs to describe the app."""
+    return OpenAPIConfig(
+        title="Courtside",
+        version=__version__,
+        description=DESCRIPTION,
+        license=License(name="MIT", identifier="MIT"),
+        servers=[Server(url=settings.public_url)],
+        tags=list(TAGS),
+        components=Components(
+            security_schemes={
+                "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
+                "cookie": SecurityScheme(
+                    type="apiKey",
+                    security_scheme_in="cookie",
+                    name="courtside_access",
+                    description="Set by a login with cookies; changes need `X-CSRF-Token` too.",
+                ),
+            }
+        ),
+        use_handler_docstrings=True,
+        path="/schema",
+        render_plugins=[SchemaPlugin()],
+    )
+
+
+# -- what Litestar cannot know ---------------------------------------------------------------------------------
+
+
+def complete(document: Json, app: Litestar) -> Json:
+    """Add to Litestar's document what the code does beyond its signatures. Changes `document` and returns it."""
+    components: Json = document.setdefault("components", {}).setdefault("schemas", {})
+    _add_problem(components)
+    for path, method, handler in _operations(app):
+        operation = document["paths"].get(path, {}).get(method)
+        if operation is not None:
+            _add_parameters(operation, handler, components)
+            _add_security(operation, method, path)
+            _add_problems(operation, method, path, handler)
+    mended: Json = _whole_numbers(document)
+    return mended
+
+
+def _operations(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for method, (handler, _) in route.route_handler_map.items():
+                if handler.resolve_include_in_schema():
+                    yield route.path_format or "/", str(method).lower(), handler
+
+
+def _add_problem(components: Json) -> None:
+    (_, found) = msgspec.json.schema_components([Problem], ref_template="#/components/schemas/{name}")
+    components.update(found)
+    components["ProblemCode"] = {
+        "type": "string",
+        "enum": [cls.code for cls in every_refusal()],
+        "description": "\n".join(f"- `{cls.code}` ({cls.status}): {cls.title()}" for cls in every_refusal()),
+    }
+    components["Problem"]["properties"]["code"] = {"$ref": "#/components/schemas/ProblemCode"}
+
+
+def _add_parameters(operation: Json, handler: HTTPRouteHandler, components: Json) -> None:
+    parameters = operation.setdefault("parameters", [])
+    struct = handler.opt.get("query_struct")
+    if struct is not None:
+        _, found = msgspec.json.schema_components([struct], ref_template="#/components/schemas/{name}")
+        described = found.pop(struct.__name__)
+        components.update(found)
+        parameters.extend(
+            {
+                "name": name,
+                "in": "query",
+                "required": name in described.get("required", ()),
+                "schema": schema,
+                **({"description": schema["description"]} if "description" in schema else {}),
+            }
+            for name, schema in described["properties"].items()
+        )
+    for name in handler.opt.get("header_names", ()):
+        description, constraints = HEADERS[name]
+        parameters.append(
+            {
+                "name": name,
+                "in": "header",
+                "required": False,
+                "description": description,
+                "schema": {"type": "string", **constraints},
+            }
+        )
+    if not parameters:
+        del operation["parameters"]
+
+
+def _add_security(operation: Json, method: str, path: str) -> None:
+    tokens: list[Json] = [{"bearer": []}, {"cookie": []}]
+    if (method.upper(), path) in OPEN_ON_PUBLIC_GRID:
+        operation["security"] = [{}, *tokens]
+    elif is_open(method.upper(), path):
+        operation["security"] = []
+    else:
+        operation["security"] = tokens
+
+
+def _add_problems(operation: Json, method: str, path: str, handler: HTTPRouteHandler) -> None:
+    own = [
+        refusal
+        for spec in (handler.responses or {}).values()
+        if isinstance(spec, ProblemSpec)
+        for refusal in spec.refusals
+    ]
+    by_status: dict[int, dict[str, type[Refusal]]] = {}
+    for refusal in (*own, *_common(operation, method, path)):
+        by_status.setdefault(refusal.status, {})[refusal.code] = refusal
+    # Litestar's own description of its refusals, which we do not send.
+    operation["responses"] = {status: answer for status, answer in operation["responses"].items() if int(status) < 400}
+    for status in sorted(by_status):
+        operation["responses"][str(status)] = _problem_answer(status, by_status[status])
+
+
+def _common(operation: Json, method: str, path: str) -> Iterator[type[Refusal]]:
+    """What any route of this kind may answer."""
+    yield InternalError
+    yield errors.Unavailable
+    if not path.startswith("/health/"):
+        yield errors.RateLimited
+    if not is_open(method.upper(), path) or (method.upper(), path) in OPEN_ON_PUBLIC_GRID:
+        yield errors.Unauthenticated
+        if method in MUTATING:
+            yield errors.CsrfFailed
+    parameters = operation.get("parameters", ())
+    if any(parameter["in"] == "path" for parameter in parameters):
+        yield errors.NotFound
+    if parameters or "requestBody" in operation:
+        yield errors.InvalidRequest
+    if "requestBody" in operation:
+        yield errors.MalformedJson
+        yield errors.BodyTooLarge
+        yield errors.UnsupportedMediaType
+
+
+def _problem_answer(status: int, refusals: dict[str, type[Refusal]]) -> Json:
+    answer: Json = {
+        "description": "\n".join(f"- `{code}`: {refusal.title()}" for code, refusal in refusals.items()),
+        "content": {
+            PROBLEM_JSON: {
+                "schema": {
+                    "allOf": [
+                        {"$ref": "#/components/schemas/Problem"},
+                        {"properties": {"code": {"enum": list(refusals)}, "status": {"const": status}}},
+                    ]
+                }
+            }
+        },
+    }
+    if status in (errors.RateLimited.status, errors.Unavailable.status):
+        answer["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+    return answer
+
+
+def _whole_numbers(value: Any) -> Any:
+    """Bounds as integers: Litestar makes them floats, which round the largest bigint up."""
+    if isinstance(value, dict):
+        return {key: _whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return min(int(value), LARGEST_ID)
+    return value
+
+
+# -- the page ----------------------------------------------------------------------------------------------
+
+_ASSETS = {
+    "swagger-ui.css": "text/css",
+    "swagger-ui-bundle.js": "text/javascript",
+    "favicon-32x32.png": "image/png",
+}
+_INIT = """\
+window.addEventListener("load", () => {
+  window.ui = SwaggerUIBundle({
+    url: "/schema/openapi.json",
+    dom_id: "#ui",
+    deepLinking: true,
+    persistAuthorization: true,
+    validatorUrl: null,
+  });
+});
+"""
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Courtside API</title>
+<link rel="icon" href="/docs/assets/favicon-32x32.png">
+<link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+</head>
+<body>
+<div id="ui"><noscript>The documentation needs JavaScript; the same as JSON is at
+<a href="/schema/openapi.json">/schema/openapi.json</a>.</noscript></div>
+<script src="/docs/assets/swagger-ui-bundle.js"></script>
+<script src="/docs/assets/init.js"></script>
+</body>
+</html>
+"""
+
+
+@get("/docs", include_in_schema=False, media_type=MediaType.HTML)
+async def docs_page() -> str:
+    """Swagger UI."""
+    return _PAGE
+
+
+@get("/docs/assets/{name:str}", include_in_schema=False)
+async def docs_asset(name: FromPath[str]) -> Response[bytes]:
+    """A file of Swagger UI's, from the package that brings them."""
+    if name == "init.js":
+        return Response(_INIT.encode(), media_type="text/javascript")
+    if name not in _ASSETS:
+        raise errors.NotFound
+    return Response(_asset(name), media_type=_ASSETS[name], headers={"Cache-Control": "public, max-age=86400"})
+
+
+@cache
+def _asset(name: str) -> bytes:
+    package = find_spec("swagger_ui")  # found but not imported: only its files are wanted
+    if package is None or package.origin is None:
+        raise errors.NotFound
+    return (Path(package.origin).parent / "static" / name).read_bytes()
+
+
+handlers = [docs_page, docs_asset]
