@@ -160,7 +160,7 @@ def compose(letter: Letter, *, outbox_id: UUID, to: str, sender: str, now: datet
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{outbox_id}@{origin.domain}>"
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = "en"
     message.set_content(set_text(letter))
     message.add_alternative(set_html(letter), subtype="html")
+    message["Content-Language"] = "en"  # set_content() takes every Content- header away
     return message
