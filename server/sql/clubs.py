@@ -24,6 +24,15 @@ async def fetch_club(conn: Connection, club_id: int) -> asyncpg.Record | None:
     return await conn.fetchrow(FETCH_CLUB, club_id)
 
 
+FETCH_CLUB_BY_SLUG = "SELECT id FROM clubs WHERE slug = $1"
+
+
+async def fetch_club_by_slug(conn: Connection, slug: str) -> int | None:
+    """The id of the club of that name, retired or not."""
+    club_id: int | None = await conn.fetchval(FETCH_CLUB_BY_SLUG, slug)
+    return club_id
+
+
 LIST_CLUBS = """
 SELECT id, version, slug, name, zone, currency, grid_visibility, stacking, policy
 FROM clubs WHERE id = ANY($1::bigint[]) AND id > $2 AND retired_at IS NULL ORDER BY id LIMIT $3
