@@ -451,6 +451,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.UniqueConstraint("id", "exclusive", name="resources_id_exclusive_key"),
         comment="Everything bookable.",
     )
+    op.create_index("idx_resources_club_id", "resources", ["club_id"])
     op.create_table(
         "series",
         sa.Column("id", sa.UUID(), nullable=False),

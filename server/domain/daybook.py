@@ -31,7 +31,7 @@ from server.domain.bookings import (
 from server.domain.capacity import Taken
 from server.domain.catalogue import Catalogue
 from server.domain.events import AuditEvent, LedgerEntry, Message, place_of
-from server.domain.footprint import ResourceDay, companions, courts_sharing
+from server.domain.footprint import ResourceDay, companions, rows_changed_with
 from server.domain.pricing import Price
 from server.domain.slots import Interval, days_of
 
@@ -415,14 +415,14 @@ def _open_again(daybook: Daybook, writes: Writes, closure: Closure) -> None:
 
 def _touch(writes: Writes, catalogue: Catalogue, booking: Booking) -> None:
     days = days_of(booking.interval, catalogue.tz)
-    resources = courts_sharing(catalogue, (booking.court_id,))
+    resources = rows_changed_with(catalogue, (booking.court_id,))
     resources.update(companions(catalogue, booking.coach_id, booking.equipment))
     writes.touched.update((resource, day) for resource in resources for day in days)
 
 
 def _touch_courts(writes: Writes, catalogue: Catalogue, court_ids: Iterable[int], interval: Interval) -> None:
     days = days_of(interval, catalogue.tz)
-    writes.touched.update((resource, day) for resource in courts_sharing(catalogue, court_ids) for day in days)
+    writes.touched.update((resource, day) for resource in rows_changed_with(catalogue, court_ids) for day in days)
 
 
 def _tell(

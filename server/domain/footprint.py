@@ -28,9 +28,9 @@ class Footprint(msgspec.Struct):
 
     def add_courts(self, catalogue: Catalogue, court_ids: Iterable[int], days: Iterable[date]) -> None:
         days = tuple(days)
-        for court in courts_sharing(catalogue, court_ids):
+        for resource in rows_changed_with(catalogue, court_ids):
             for day in days:
-                self.locks.add((court, day))
+                self.locks.add((resource, day))
         for court_id in court_ids:
             for unit in catalogue.units_of_court.get(court_id, ()):
                 for day in days:
@@ -71,14 +71,14 @@ def companions(
     return found
 
 
-def courts_sharing(catalogue: Catalogue, court_ids: Iterable[int]) -> set[int]:
-    """Resource ids of every court that shares a unit with one of `court_ids`, themselves included."""
-    return {
-        resource
-        for court_id in court_ids
-        for unit in catalogue.units_of_court.get(court_id, ())
-        for resource in catalogue.courts_on_unit[unit]
-    }
+def rows_changed_with(catalogue: Catalogue, court_ids: Iterable[int]) -> set[int]:
+    """The resources whose day changes with these courts: their units and every court that shares one."""
+    found: set[int] = set()
+    for court_id in court_ids:
+        for unit in catalogue.units_of_court.get(court_id, ()):
+            found.add(unit)
+            found.update(catalogue.courts_on_unit[unit])
+    return found
 
 
 def footprint_of(catalogue: Catalogue, requests: Iterable[Request]) -> Footprint:

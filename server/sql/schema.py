@@ -116,6 +116,7 @@ resources = Table(
     UniqueConstraint("id", "exclusive", name="resources_id_exclusive_key"),
     CheckConstraint("kind IN ('court', 'coach', 'equipment')", name="kind_known"),
     CheckConstraint("quantity >= 0 AND (NOT exclusive OR quantity = 1)", name="quantity_fits"),
+    Index("idx_resources_club_id", "club_id"),
     # The exclusion constraint covers exclusive resources only, so a court that is not one could be taken twice.
     CheckConstraint("exclusive OR kind = 'equipment'", name="exclusive_fits"),
     comment="Everything bookable.",
@@ -288,7 +289,9 @@ users = Table(
     _version(),
     _created_at(),
     Index("idx_users_email", text("lower(email)")),
-    Index("users_verified_email_key", text("lower(email)"), unique=True, postgresql_where=text("verified_at IS NOT NULL")),
+    Index(
+        "users_verified_email_key", text("lower(email)"), unique=True, postgresql_where=text("verified_at IS NOT NULL")
+    ),
 )
 
 memberships = Table(
@@ -425,7 +428,9 @@ allocations = Table(
         ["resource_id", "exclusive"], ["resources.id", "resources.exclusive"], name="allocations_resource_fkey"
     ),
     CheckConstraint("kind IN ('booked', 'coaching', 'held', 'closed')", name="kind_known"),
-    CheckConstraint("num_nonnulls(booking_id, closure_id) = 1 AND (kind = 'closed') = (closure_id IS NOT NULL)", name="owner"),
+    CheckConstraint(
+        "num_nonnulls(booking_id, closure_id) = 1 AND (kind = 'closed') = (closure_id IS NOT NULL)", name="owner"
+    ),
     CheckConstraint("quantity > 0 AND (NOT exclusive OR quantity = 1)", name="quantity_fits"),
     # Without this the exclusion constraint has holes: an empty range overlaps nothing, an infinite one hides
     # a missing end, and '[]' would make back-to-back bookings clash.
@@ -506,7 +511,9 @@ outbox = Table(
     _created_at(),
     Column("run_at", _instant(), nullable=False, server_default=text("now()")),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("unknown", Integer, nullable=False, server_default="0", comment="Attempts begun whose outcome nobody knows."),
+    Column(
+        "unknown", Integer, nullable=False, server_default="0", comment="Attempts begun whose outcome nobody knows."
+    ),
     Column("lease", UUID),
     Column("leased_until", _instant()),
     Column("done_at", _instant()),

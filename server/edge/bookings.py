@@ -1,0 +1,387 @@
+"""/api/bookings and /api/quotes: the desk over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import MediaType, Request, Response, get, patch, post
+from litestar.status_codes import HTTP_200_OK
+
+from server.domain import errors
+from server.domain.bookings import Accepted, Booking, IdempotencyKey, Replay
+from server.domain.catalogue import Catalogue
+from server.domain.errors import InvalidRequest, Refusal
+from server.domain.people import Identity
+from server.domain.pricing import EquipmentItem, Price
+from server.domain.slots import day_interval, isoformat, parse_instant
+from server.edge.errors import PROBLEM_JSON, problem_document, problems
+from server.edge.identity import identity_of, may_see, require_staff
+from server.edge.requests import Count, Id, documented, header_of, query_of
+from server.usecases.bookings import Bookings, Change, Wanted, distinct
+from server.usecases.catalogue import Catalogues
+
+Moment = Annotated[str, msgspec.Meta(max_length=40, description="ISO 8601; without an offset the club's local time.")]
+MAX_KEY_LENGTH = 255
+DATE_LENGTH = 10
+
+BOOKING_REFUSALS = (
+    errors.UnknownCourt,
+    errors.UnknownCoach,
+    errors.UnknownEquipment,
+    errors.UnknownUser,
+    errors.BadTime,
+    errors.BadDuration,
+    errors.OutsideHours,
+    errors.OutsideHorizon,
+    errors.ClosedCourt,
+    errors.LeavesGap,
+    errors.SlotTaken,
+    errors.CoachUnavailable,
+    errors.EquipmentUnavailable,
+    errors.PriceChanged,
+    errors.QuotaExceeded,
+    errors.EmailUnverified,
+    errors.IdempotencyKeyReused,
+    errors.Forbidden,
+    errors.NotFound,
+)
+
+
+# -- wire ---------------------------------------------------------------------------------------------------
+
+
+class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Some of a piece of equipment."""
+
+    equipment_id: Id
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+
+
+class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A court for a time, with coach and equipment: all of it or nothing."""
+
+    court_id: Id
+    start_ts: Moment
+    end_ts: Moment
+    coach_id: Id | None = None
+    equipment: Annotated[tuple[Item, ...], msgspec.Meta(max_length=50)] = ()
+    user_email: Annotated[str, msgspec.Meta(max_length=320)] | None = None
+    """Whom it is for; somebody else only by the club's staff."""
+    waitlist: bool = False
+    """Wait for the slot if it is taken. Waiting is not open yet: a taken slot is refused either way."""
+    expected_total: Count | None = None
+    """The total that was quoted, in minor units; another price refuses the booking."""
+
+
+class BookingChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a booking goes; what is left out stays as it is."""
+
+    court_id: Id | msgspec.UnsetType = msgspec.UNSET
+    start_ts: Moment | msgspec.UnsetType = msgspec.UNSET
+    end_ts: Moment | msgspec.UnsetType = msgspec.UNSET
+    coach_id: Id | None | msgspec.UnsetType = msgspec.UNSET
+    equipment: Annotated[tuple[Item, ...], msgspec.Meta(max_length=50)] | msgspec.UnsetType = msgspec.UNSET
+    expected_total: Count | None = None
+
+
+class BookingView(msgspec.Struct, frozen=True, kw_only=True):
+    """A booking. Money is in minor units of `price.currency`; the price's lines add up to its total."""
+
+    id: UUID
+    grid_ref: str
+    """The booking's name on the public grid; it changes when the booking moves."""
+    status: Literal["confirmed", "cancelled"]
+    club: str
+    court_id: int
+    start_ts: str
+    end_ts: str
+    coach_id: int | None
+    equipment: tuple[EquipmentItem, ...]
+    price: Price
+    user_id: int
+    cancel_until: str
+    """Until then cancelling is free."""
+    revision: int
+    """Grows with each move."""
+    created_at: str
+    cancelled_at: str | None
+
+
+class BookingPage(msgspec.Struct, frozen=True):
+    """Bookings in the order of their start; send `next` as `cursor` for those that follow."""
+
+    items: list[BookingView]
+    next: str | None
+
+
+class BookingQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which bookings to list."""
+
+    status: Literal["confirmed", "cancelled"] | None = None
+    since: Moment | None = msgspec.field(name="from", default=None)
+    until: Moment | None = msgspec.field(name="to", default=None)
+    club: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+    everyone: bool = False
+    """All bookings of the club, for its staff; otherwise one's own."""
+    cursor: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
+
+
+# -- handlers -----------------------------------------------------------------------------------------------
+
+
+@post(
+    "/api/quotes",
+    status_code=HTTP_200_OK,
+    responses=problems(*BOOKING_REFUSALS),
+    tags=["Bookings"],
+    summary="What a booking would cost",
+)
+async def quote(request: Request[Any, Any, Any], data: NewBooking) -> Price:
+    """The price with its lines, for the body of a booking. Books nothing, reserves nothing."""
+    bookings: Bookings = request.app.state.bookings
+    _, price = await bookings.quote(identity_of(request), wanted_of(data), lambda club: may_see(request, club))
+    return price
+
+
+@post(
+    "/api/bookings",
+    responses=problems(*BOOKING_REFUSALS),
+    opt=documented(headers=("Idempotency-Key",)),
+    tags=["Bookings"],
+    summary="Book a court",
+)
+async def book(request: Request[Any, Any, Any], data: NewBooking) -> Response[BookingView]:
+    """Book a court with coach and equipment, or nothing of it.
+
+    With an Idempotency-Key a repeated request gets the first answer and books once.
+    """
+    bookings: Bookings = request.app.state.bookings
+    identity = identity_of(request)
+    key = idempotency_of(request, identity, "POST /api/bookings", data, 201)
+    outcome = await bookings.book(identity, wanted_of(data), lambda club: may_see(request, club), key)
+    return _answer(request, outcome, 201)
+
+
+@get(
+    "/api/bookings",
+    responses=problems(errors.BadTime, errors.Forbidden),
+    opt=documented(query=BookingQuery),
+    tags=["Bookings"],
+    summary="List bookings",
+)
+async def list_bookings(request: Request[Any, Any, Any]) -> Response[BookingPage]:
+    """One's own bookings that overlap [from, to), in the order of their start; with `everyone`, the club's."""
+    identity = identity_of(request)
+    query = query_of(request, BookingQuery)
+    catalogues: Catalogues = request.app.state.catalogues
+    club = await catalogues.by_slug(query.club)
+    bookings: Bookings = request.app.state.bookings
+    status, after, limit = query.status, _cursor(query.cursor), query.limit + 1
+    since, until = _moment(query.since, club, "from"), _moment(query.until, club, "to")
+    if query.everyone:
+        require_staff(request, club.club_id)
+        found = await bookings.list_of_club(
+            club.club_id, status=status, since=since, until=until, after=after, limit=limit
+        )
+    else:
+        found = await bookings.list_own(identity, status=status, since=since, until=until, after=after, limit=limit)
+    page = found[: query.limit]
+    views = [view_of(booking, await catalogues.by_id(booking.club_id)) for booking in page]
+    last = page[-1] if len(found) > query.limit else None
+    return json_response(BookingPage(views, _cursor_after(last) if last is not None else None), 200)
+
+
+@get("/api/bookings/{booking_id:uuid}", responses=problems(errors.NotFound), tags=["Bookings"], summary="A booking")
+async def show(request: Request[Any, Any, Any], booking_id: UUID) -> Response[BookingView]:
+    """A booking of one's own, or of the club for its staff."""
+    bookings: Bookings = request.app.state.bookings
+    booking, catalogue = await bookings.fetch(identity_of(request), booking_id)
+    return json_response(view_of(booking, catalogue), 200)
+
+
+@post(
+    "/api/bookings/{booking_id:uuid}/cancel",
+    status_code=HTTP_200_OK,
+    responses=problems(errors.NotFound, errors.NotCancellable, errors.IdempotencyKeyReused),
+    opt=documented(headers=("Idempotency-Key",)),
+    tags=["Bookings"],
+    summary="Cancel a booking",
+)
+async def cancel(request: Request[Any, Any, Any], booking_id: UUID) -> Response[BookingView]:
+    """Give a booking up. Once it is cancelled, cancelling it again changes nothing."""
+    bookings: Bookings = request.app.state.bookings
+    identity = identity_of(request)
+    key = idempotency_of(request, identity, "POST /api/bookings/{id}/cancel", str(booking_id), 200)
+    return _answer(request, await bookings.cancel(identity, booking_id, key), 200)
+
+
+@patch(
+    "/api/bookings/{booking_id:uuid}",
+    responses=problems(*BOOKING_REFUSALS, errors.NotMovable),
+    opt=documented(headers=("Idempotency-Key",)),
+    tags=["Bookings"],
+    summary="Move a booking",
+)
+async def move(request: Request[Any, Any, Any], booking_id: UUID, data: BookingChange) -> Response[BookingView]:
+    """Exchange a booking's court, time, coach or equipment at the price of now; refused, it stays as it was."""
+    bookings: Bookings = request.app.state.bookings
+    identity = identity_of(request)
+    key = idempotency_of(request, identity, "PATCH /api/bookings/{id}", (str(booking_id), data), 200)
+    change = Change(
+        court_id=data.court_id,
+        start_ts=data.start_ts,
+        end_ts=data.end_ts,
+        coach_id=data.coach_id,
+        equipment=data.equipment if isinstance(data.equipment, msgspec.UnsetType) else items_of(data.equipment),
+        expected_total=data.expected_total,
+    )
+    return _answer(request, await bookings.move(identity, booking_id, change, key), 200)
+
+
+handlers = [quote, book, list_bookings, show, cancel, move]
+
+
+# -- in and out ---------------------------------------------------------------------------------------------
+
+
+def items_of(items: tuple[Item, ...]) -> tuple[EquipmentItem, ...]:
+    """Wire items as the domain knows them. Raises `InvalidRequest` for equipment that is named twice."""
+    return distinct([EquipmentItem(item.equipment_id, item.quantity) for item in items])
+
+
+def wanted_of(data: NewBooking) -> Wanted:
+    """What a body asks for."""
+    return Wanted(
+        court_id=data.court_id,
+        start_ts=data.start_ts,
+        end_ts=data.end_ts,
+        coach_id=data.coach_id,
+        equipment=items_of(data.equipment) if data.equipment else (),
+        user_email=data.user_email,
+        expected_total=data.expected_total,
+    )
+
+
+def view_of(booking: Booking, catalogue: Catalogue) -> BookingView:
+    """A booking as it is answered; times in the club's zone."""
+    tz = catalogue.tz
+    return BookingView(
+        id=booking.id,
+        grid_ref=booking.grid_ref,
+        status=booking.status,  # type: ignore[arg-type] # a CHECK in the schema
+        club=catalogue.slug,
+        court_id=booking.court_id,
+        start_ts=isoformat(booking.interval.start, tz),
+        end_ts=isoformat(booking.interval.end, tz),
+        coach_id=booking.coach_id,
+        equipment=booking.equipment,
+        price=booking.price,
+        user_id=booking.user_id,
+        cancel_until=isoformat(booking.cancel_until, tz),
+        revision=booking.revision,
+        created_at=isoformat(booking.created_at, tz),
+        cancelled_at=isoformat(booking.cancelled_at, tz) if booking.cancelled_at is not None else None,
+    )
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def json_response(
+    document: object, status: int, headers: dict[str, str] | None = None
+) -> Response[Any]:
+    """The document, encoded once."""
+    return Response(_encoder.encode(document), status_code=status, media_type=MediaType.JSON, headers=headers)
+
+
+def _answer(request: Request[Any, Any, Any], outcome: Accepted | Replay, status: int) -> Response[BookingView]:
+    if isinstance(outcome, Replay):
+        media_type = PROBLEM_JSON if outcome.status >= 400 else MediaType.JSON  # noqa: PLR2004 - HTTP
+        return Response(  # type: ignore[return-value] # the first answer's bytes
+            outcome.body,
+            status_code=outcome.status,
+            media_type=media_type,
+            headers={"Idempotency-Replayed": "true"},
+        )
+    return Response(  # type: ignore[return-value] # encoded here, once
+        _encoded(request, outcome), status_code=status, media_type=MediaType.JSON
+    )
+
+
+def _encoded(request: Request[Any, Any, Any], accepted: Accepted) -> bytes:
+    booking = accepted.booking
+    catalogues: Catalogues = request.app.state.catalogues
+    catalogue = catalogues.cached(booking.club_id) if booking is not None else None
+    assert booking is not None  # these verbs accept with a booking
+    assert catalogue is not None  # the desk has just settled with it
+    return _encoder.encode(view_of(booking, catalogue))
+
+
+def idempotency_of(
+    request: Request[Any, Any, Any], identity: Identity, route: str, content: object, status: int
+) -> IdempotencyKey | None:
+    """The request's Idempotency-Key, bound to what it asks for. Raises `InvalidRequest` for a malformed one."""
+    key = header_of(request, b"idempotency-key")
+    if key is None:
+        return None
+    if not key or len(key) > MAX_KEY_LENGTH or not key.isascii() or not key.isprintable():
+        raise InvalidRequest(
+            f"An Idempotency-Key has 1 to {MAX_KEY_LENGTH} printable ASCII characters.", field="Idempotency-Key"
+        )
+    digest = hashlib.sha256(_encoder.encode(content)).digest()
+    return IdempotencyKey(identity.user_id, route, key, digest, _render(request, status))
+
+
+def _render(request: Request[Any, Any, Any], status: int) -> Callable[[Accepted | Refusal], tuple[int, bytes]]:
+    def render(outcome: Accepted | Refusal) -> tuple[int, bytes]:
+        if isinstance(outcome, Refusal):
+            return outcome.status, problem_document(outcome)
+        return status, _encoded(request, outcome)
+
+    return render
+
+
+def _moment(text: str | None, catalogue: Catalogue, field: str) -> datetime | None:
+    if text is None:
+        return None
+    if len(text) == DATE_LENGTH:
+        try:
+            return day_interval(date.fromisoformat(text), catalogue.tz).start
+        except (ValueError, OverflowError):
+            raise InvalidRequest("Write a date such as 2026-12-01.", field=field) from None
+    return parse_instant(text, catalogue.tz, field=field)
+
+
+def _cursor_after(booking: Booking) -> str:
+    return cursor_of(booking.interval.start, booking.id)
+
+
+def cursor_of(start: datetime, row_id: UUID) -> str:
+    """An opaque mark of a place in a list that is ordered by (start, id)."""
+    return base64.urlsafe_b64encode(f"{start.isoformat()}|{row_id}".encode()).decode()
+
+
+def _cursor(text: str | None) -> tuple[datetime, UUID] | None:
+    if text is None:
+        return None
+    return place_of_cursor(text)
+
+
+def place_of_cursor(text: str) -> tuple[datetime, UUID]:
+    """What `cursor_of` marked. Raises `InvalidRequest`."""
+    try:
+        start, _, row_id = base64.urlsafe_b64decode(text.encode("ascii")).decode().partition("|")
+        moment = datetime.fromisoformat(start)
+        if moment.tzinfo is None:
+            raise ValueError(text)
+        return moment, UUID(row_id)
+    except (ValueError, binascii.Error, UnicodeError):
+        raise InvalidRequest("Send the `next` of an earlier answer as it was.", field="cursor") from None

@@ -1,0 +1,88 @@
+"""What is taken on a club-day, as it is committed: the read side of bookings.
+
+States are kept in the process and every question is checked against Postgres: waiting questions share the next
+version query, and only what changed is read again. So an answer is never older than its question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import date
+
+from server.context import Context
+from server.domain.catalogue import Catalogue
+from server.domain.errors import NotFound, Unavailable
+from server.domain.grid import DayState
+from server.domain.slots import day_interval
+from server.sql import grid as sql
+from server.sql.connection import acquire
+from server.usecases.catalogue import Catalogues
+from server.usecases.gathering import Gathering
+
+KEPT_DAYS = 2000
+"""Club-days that a process remembers; a day of a small club is some ten KiB."""
+TRIES = 5
+
+Key = tuple[int, date]
+
+
+class Occupancy:
+    """The states of club-days. Made once per process and event loop."""
+
+    def __init__(self, context: Context, catalogues: Catalogues) -> None:
+        self._context = context
+        self._catalogues = catalogues
+        self._kept: OrderedDict[Key, DayState] = OrderedDict()
+        self._gathering: Gathering[Key, DayState | None] = Gathering(self._read)
+
+    async def day(self, club_id: int, day: date) -> tuple[Catalogue, DayState]:
+        """The state of a local day, never older than this call, and the configuration it belongs to.
+
+        Raises `NotFound` for an unknown club.
+        """
+        catalogue, states = await self.days(club_id, [day])
+        return catalogue, states[0]
+
+    async def days(self, club_id: int, days: Sequence[date]) -> tuple[Catalogue, list[DayState]]:
+        """As `day`, for several days of one club, all with the same configuration."""
+        for _ in range(TRIES):
+            keys = [(club_id, day) for day in days]
+            if len(keys) == 1:
+                found = [await self._gathering.get(keys[0])]
+            else:
+                found = await asyncio.gather(*(self._gathering.get(key) for key in keys))
+            states = [state for state in found if state is not None]
+            if len(states) < len(days):
+                raise NotFound("There is no such club.", field="club")
+            catalogue = self._catalogues.cached(club_id)
+            if catalogue is None or catalogue.config_version < states[0].config_version:
+                catalogue = await self._catalogues.current(club_id)
+            if all(state.config_version == catalogue.config_version for state in states):
+                return catalogue, states
+        raise Unavailable("The club's settings are being changed at the moment. Try again.")
+
+    async def _read(self, keys: Sequence[Key]) -> dict[Key, DayState | None]:
+        states: dict[Key, DayState | None] = dict.fromkeys(keys)
+        async with acquire(self._context.pool) as conn:
+            marks = await sql.list_marks(conn, keys)
+            for key, mark in marks.items():
+                state = self._kept.get(key)
+                if state is None or (state.epoch, state.config_version, state.total) != mark:
+                    zone = (await self._catalogues.by_id(key[0])).tz
+                    bounds = day_interval(key[1], zone)
+                    # Another configuration may have another zone or other units: its days are read afresh.
+                    same = state is not None and (state.epoch, state.config_version) == mark[:2]
+                    known = state if same else None
+                    state = await sql.fetch_day(conn, *key, bounds, known)
+                    if state is not None and known is not None and state.epoch != known.epoch:
+                        state = await sql.fetch_day(conn, *key, bounds, None)
+                    if state is None:
+                        continue
+                    self._kept[key] = state
+                self._kept.move_to_end(key)
+                states[key] = state
+        while len(self._kept) > KEPT_DAYS:
+            self._kept.popitem(last=False)
+        return states
