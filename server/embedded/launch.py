@@ -76,7 +76,7 @@ def main(parent: int, signal_number: int, identity: str, command: list[str]) -> 
             enter_namespace(int(uid))
         elif kind == "user":
             become(int(uid))
-    except (OSError, AttributeError) as error:
+    except (OSError, AttributeError, ValueError, OverflowError) as error:
         sys.stderr.write(f"{identity}: {error}\n")
         sys.exit(REFUSED)
     # After the identity, since a change of credentials clears it; and then see whether it came too late.

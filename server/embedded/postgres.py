@@ -95,6 +95,8 @@ class Postgres:
         private_folder(self.folder.parent)
         private_folder(self.folder)
         self._lock.take()
+        if self._child is not None:
+            self._child.stop(signal.SIGINT, signal.SIGQUIT)
         end_leftovers(self.data, "postgres", signal.SIGINT, signal.SIGQUIT)
         if not self.data.exists():
             self._initialise()

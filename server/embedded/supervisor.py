@@ -40,8 +40,9 @@ class Part:
 class Supervisor:
     """Keeps parts running until it is told to stop or one of them cannot be kept."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], *, first_pause: float = 0.1) -> None:
         self._say = say
+        self._first_pause = first_pause
         self._parts: list[Part] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._passing: Child | None = None
@@ -107,7 +108,7 @@ class Supervisor:
                     f"(last {described(status)}), so everything is stopped."
                 )
             recent = sum(death > part.deaths[-1] - WITHIN for death in part.deaths)
-            pause = min(0.1 * 4 ** (recent - 1), LONGEST_PAUSE)
+            pause = min(self._first_pause * 4 ** (recent - 1), LONGEST_PAUSE)
             self._say(f"The {part.name} ended unasked ({described(status)}); it is started again.")
             await asyncio.sleep(pause)
             await asyncio.to_thread(part.prepare)

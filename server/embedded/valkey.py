@@ -69,6 +69,8 @@ class Valkey:
         private_folder(self.folder.parent)
         private_folder(self.folder)
         self._lock.take()
+        if self._child is not None:
+            self._child.stop(signal.SIGTERM)
         end_leftovers(self.folder, server_program().resolve().name, signal.SIGTERM)
 
     def launch(self) -> Child:

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from server.embedded.process import Child, EmbeddedError
+from server.embedded.supervisor import Part, Supervisor
+
+FOREVER = "import signal; signal.pause()"
+
+
+def part(name: str, program: str, stopped: list[str], launched: Callable[[Child], None] = lambda child: None) -> Part:
+    """A part that runs a Python program and writes down when it is stopped."""
+
+    def launch() -> Child:
+        child = Child([sys.executable, "-c", program], death_signal=signal.SIGKILL)
+        launched(child)
+        return child
+
+    def stop() -> None:
+        stopped.append(name)
+        assert made.child is not None
+        made.child.stop(signal.SIGTERM)
+
+    made = Part(name=name, launch=launch, stop=stop)
+    return made
+
+
+def supervisor(said: list[str]) -> Supervisor:
+    return Supervisor(said.append, first_pause=0.01)
+
+
+async def test_a_part_that_dies_is_started_again_and_sigterm_stops_all_in_reverse_order() -> None:
+    said: list[str] = []
+    stopped: list[str] = []
+    children: asyncio.Queue[Child] = asyncio.Queue()
+
+    async def story(over: Supervisor) -> None:
+        await over.start(part("first", FOREVER, stopped))
+        await over.start(part("second", FOREVER, stopped, children.put_nowait))
+        before = await children.get()
+        os.kill(before.pid, signal.SIGKILL)
+        after = await children.get()
+        assert after.pid != before.pid
+        children.put_nowait(after)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    await supervisor(said).run(story)
+    assert said == ["The second ended unasked (killed by SIGKILL); it is started again."]
+    assert stopped == ["second", "first"]
+    assert children.get_nowait().returncode is not None
+
+
+async def test_a_part_that_keeps_dying_ends_the_whole_with_a_sentence() -> None:
+    stopped: list[str] = []
+
+    async def story(over: Supervisor) -> None:
+        await over.start(part("steady", FOREVER, stopped), part("frail", "raise SystemExit(7)", stopped))
+
+    with pytest.raises(EmbeddedError, match=r"The frail ended 5 times within 60 seconds \(last exit status 7\)"):
+        await supervisor([]).run(story)
+    assert stopped == ["frail", "steady"]
+
+
+async def test_a_part_that_says_it_cannot_start_is_not_tried_again() -> None:
+    said: list[str] = []
+    stopped: list[str] = []
+
+    async def story(over: Supervisor) -> None:
+        await over.start(part("mistaken", "raise SystemExit(2)", stopped))
+
+    with pytest.raises(EmbeddedError, match="The mistaken cannot start"):
+        await supervisor(said).run(story)
+    assert said == []
+
+
+async def test_a_failing_step_ends_the_whole() -> None:
+    stopped: list[str] = []
+
+    async def story(over: Supervisor) -> None:
+        await over.start(part("steady", FOREVER, stopped))
+        await over.run_once("The step", part("", "raise SystemExit(3)", []).launch)
+
+    with pytest.raises(EmbeddedError, match=r"The step failed \(exit status 3\)"):
+        await supervisor([]).run(story)
+    assert stopped == ["steady"]
+
+
+async def test_a_signal_during_a_step_stops_the_step_too() -> None:
+    steps: list[Child] = []
+
+    async def story(over: Supervisor) -> None:
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
+        await over.run_once("The step", part("", FOREVER, [], steps.append).launch)
+
+    await supervisor([]).run(story)
+    assert steps[0].returncode is not None
