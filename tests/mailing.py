@@ -7,7 +7,7 @@ import email
 import email.policy
 import ssl
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -223,8 +223,8 @@ async def make_due(pool: Pool) -> None:
     await pool.execute("UPDATE outbox SET run_at = '-infinity', leased_until = '-infinity' WHERE done_at IS NULL")
 
 
-async def until(condition: Callable[[], bool], *, patience: float = 15.0) -> None:
-    """Wait for something in another task or process; looks every few milliseconds."""
+async def until(condition: Callable[[], Awaitable[object]], *, patience: float = 20.0) -> None:
+    """Wait for something that another process or loop does; looks every few milliseconds."""
     async with asyncio.timeout(patience):
-        while not condition():  # noqa: ASYNC110 - another process sets no event of ours
+        while not await condition():  # noqa: ASYNC110 - another process sets no event of ours
             await asyncio.sleep(0.01)
