@@ -20,6 +20,7 @@ from server.domain.configuration import CourtPart
 from server.domain.errors import NotFound
 from server.embedded.valkey import Valkey
 from server.sql import catalogue as sql
+from server.sql.connection import acquire
 from server.usecases import clubs, courts
 from server.usecases.catalogue import CACHE_SECONDS, REDIS_TIMEOUT, Catalogues, cache_key
 from tests.house import House, open_house
@@ -195,7 +196,7 @@ async def test_a_restored_database_with_the_same_version_is_noticed_by_its_epoch
 async def test_who_holds_the_lock_reloads_in_its_own_transaction(house: House) -> None:
     await house.catalogues.by_slug(None)
     await set_rate(Catalogues(house.context), house.courts[0], 5000)
-    async with house.context.pool.acquire() as conn, conn.transaction():
+    async with acquire(house.context.pool) as conn, conn.transaction():
         version = await conn.fetchval("SELECT config_version FROM clubs")
         loaded = await house.catalogues.load(house.club_id, version, conn=conn)
     assert rate_of(loaded, house.courts[0]) == 5000

@@ -20,6 +20,7 @@ from server.domain.configuration import (
     RulePart,
 )
 from server.domain.errors import CapacityInUse, Conflict, InvalidRequest, NotFound, PreconditionFailed
+from server.sql.connection import acquire
 from server.sql.locks import lock_club_shared
 from server.usecases import clubs, coaches, courts, equipment, hours, rules
 from tests.conftest import FrozenClock
@@ -88,7 +89,7 @@ async def test_a_refused_change_leaves_no_trace(house: House) -> None:
 
 async def test_a_change_waits_for_the_bookings_that_are_being_settled(house: House) -> None:
     pool = house.context.pool
-    async with pool.acquire() as booking:
+    async with acquire(pool) as booking:
         transaction = booking.transaction()
         await transaction.start()
         await lock_club_shared(booking, house.club_id)
