@@ -96,7 +96,7 @@ def up(_options: argparse.Namespace) -> int:
         child_env = {**env, **servers.addresses(), "COURTSIDE_HOME": str(settings.courtside_home)}
         embedded = servers.postgres is not None
         await supervisor.run_once("The migration", lambda: _child(["migrate"], child_env))
-        if embedded and settings.on_loopback:
+        if embedded and settings.on_loopback:  # the only place where anybody may know a password
             await supervisor.run_once("The seeding", lambda: _child(["seed", "--demo"], child_env))
         await supervisor.start(*_server_parts(settings, _processes(settings), child_env), _worker_part(child_env))
         _say(_welcome(settings, embedded=embedded))
@@ -237,7 +237,7 @@ def doctor(_options: argparse.Namespace) -> int:
     from server.doctor import Finding, examine  # noqa: PLC0415 - see `serve`
 
     env = environment()
-    with reachable(env, _home(env)) as whole:
+    with reachable(env, _home(env), make=False) as whole:
         settings = read_settings(whole)
         found = asyncio.run(examine(settings, processes=_processes(settings) + 1))
     for finding in (Finding("settings"), *found):

@@ -73,12 +73,14 @@ class EmbeddedServers:
 
 
 @contextmanager
-def reachable(env: Mapping[str, str], home: Path) -> Iterator[dict[str, str]]:
+def reachable(env: Mapping[str, str], home: Path, *, make: bool = True) -> Iterator[dict[str, str]]:
     """The environment with every address in it: of given servers, of a running `up`, or of servers started for now.
 
-    Raises `EmbeddedError` if they cannot be started.
+    Raises `EmbeddedError` if they cannot be started, or if there is no database yet and `make` is false.
     """
     servers = EmbeddedServers(env, home)
+    if not make and servers.postgres is not None and not servers.postgres.data.exists():
+        raise EmbeddedError(f"DATABASE_URL is not set and {home} has no database; set it, or run `courtside up` once.")
     if (found := servers.running_addresses()) is not None:
         yield {**env, **found}
         return

@@ -233,9 +233,8 @@ def users_folder() -> Iterator[tuple[pwd.struct_passwd, Path]]:
 def test_an_ordinary_user_runs_it_too(users_folder: tuple[pwd.struct_passwd, Path]) -> None:
     user, folder = users_folder
     become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", sys.executable, "-B"]
-    reach = subprocess.run(
-        [*become, "-c", "import tests.embedded.programs"], cwd=ROOT, capture_output=True, check=False
-    )
+    probe = "import subprocess, sys, tests.embedded.programs; sys.exit(subprocess.call([sys.executable, '-c', '']))"
+    reach = subprocess.run([*become, "-c", probe], cwd=ROOT, capture_output=True, check=False)
     if reach.returncode != 0:
         pytest.skip("this checkout or its interpreter lies where only root may go")
     command = [*become, "-m", "tests.embedded.programs", "both", str(folder / "home")]

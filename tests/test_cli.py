@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+
+from server import __version__, cli
+from server.embedded.process import free_port
+from server.settings import Settings
+from tests.processes import all_end, first_line, processes_of
+
+COURTSIDE = [sys.executable, "-P", "-m", "server.cli"]
+SETTINGS_OF_OURS = {field.name.upper() for field in dataclasses.fields(Settings)}
+SECRET = "0123456789abcdef" * 2
+SERVERS = {
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+    "JWT_SECRET": SECRET,
+}
+DEMO_PASSWORD = "courtside-demo"
+DEMO = ("admin", "staff", "player", "player2")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The test's environment without any setting of ours but `more`."""
+    return {name: value for name, value in os.environ.items() if name not in SETTINGS_OF_OURS} | more
+
+
+def courtside(folder: Path, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, in `folder`."""
+    return subprocess.run(
+        [*COURTSIDE, *arguments],
+        cwd=folder,
+        env=environment(**env),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+
+
+def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """What a refused command said on stderr: one line, no traceback."""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("courtside: ")
+    assert lines[0].endswith(".")
+    return lines[0]
+
+
+def test_the_version_is_the_packages(tmp_path: Path) -> None:
+    assert courtside(tmp_path, "--version").stdout == f"courtside {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "env", "expected"),
+    [
+        (["up"], {"PORT": "eighty"}, "PORT is 'eighty'"),
+        (["up"], {"DATABASE_URL": SERVERS["DATABASE_URL"]}, "JWT_SECRET is not set"),
+        (["up"], {"JWT_SECRET": "<generate_strong_secret>"}, "placeholder of the guide"),
+        (["up"], {"HOST": "not an address"}, "no address of this machine"),
+        (["serve"], {}, "Set DATABASE_URL and REDIS_URL, or start `courtside up`"),
+        (["serve", "--workers", "0"], SERVERS, "--workers is 0"),
+        (["serve"], {**SERVERS, "LOG_LEVEL": "loud"}, "LOG_LEVEL is 'loud'"),
+        (["worker"], {"DATABASE_URL": "mysql://somewhere"}, "DATABASE_URL is not an address"),
+        (["seed"], {}, "courtside seed --demo"),
+        (["doctor"], {}, "run `courtside up` once"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(
+    tmp_path: Path, command: list[str], env: dict[str, str], expected: str
+) -> None:
+    done = courtside(tmp_path, *command, COURTSIDE_HOME=str(tmp_path / "home"), **env)
+    assert done.returncode == cli.CANNOT
+    assert expected in one_sentence(done)
+    assert not (tmp_path / "home").exists(), "nothing was started"
+
+
+@pytest.mark.parametrize("command", ["up", "serve"])
+def test_a_taken_port_is_one_sentence(tmp_path: Path, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = courtside(tmp_path, command, COURTSIDE_HOME=str(tmp_path / "home"), PORT=port, **SERVERS)
+    assert done.returncode == cli.CANNOT
+    assert f"Port {port} of 127.0.0.1 is taken" in one_sentence(done)
+
+
+def test_a_port_that_another_courtside_shares_is_taken_too(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as taken:
+        port = str(taken.getsockname()[1])
+        done = courtside(tmp_path, "serve", PORT=port, **SERVERS)
+    assert done.returncode == cli.CANNOT
+    assert "is taken" in one_sentence(done)
+
+
+def test_a_database_out_of_reach_is_one_sentence(tmp_path: Path) -> None:
+    done = courtside(tmp_path, "create-admin", "boss@example.com", stdin="long enough to be good\n", **SERVERS)
+    assert done.returncode == cli.FAILED
+    assert "The database is out of reach" in one_sentence(done)
+
+
+def test_the_doctor_says_what_is_out_of_reach_and_what_to_do(tmp_path: Path) -> None:
+    done = courtside(tmp_path, "doctor", **SERVERS)
+    assert done.returncode == cli.FAILED
+    assert re.search(r"^FAILED  database: .*check DATABASE_URL", done.stdout, re.MULTILINE)
+    assert re.search(r"^FAILED  Redis: .*check REDIS_URL", done.stdout, re.MULTILINE)
+    assert done.stdout.startswith("ok      settings\n")
+
+
+def test_the_doctor_finds_a_whole_installation_whole(tmp_path: Path, settings: Settings) -> None:
+    servers = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "JWT_SECRET": SECRET}
+    done = courtside(tmp_path, "doctor", **servers)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "FAILED" not in done.stdout
+
+
+async def test_the_doctor_misses_what_was_taken_away(tmp_path: Path, settings: Settings) -> None:
+    servers = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "JWT_SECRET": SECRET}
+    taking = await asyncpg.connect(settings.database_url)
+    await taking.execute("ALTER TABLE allocations DISABLE TRIGGER allocations_pool_backstop")
+    await taking.execute("ALTER TABLE allocations DROP CONSTRAINT allocations_no_double_booking")
+    await taking.close()
+    done = courtside(tmp_path, "doctor", **servers, DB_POOL_SIZE="900")
+    assert done.returncode == cli.FAILED
+    assert re.search(r"FAILED  constraint.*allocations_no_double_booking, allocations_pool_backstop", done.stdout)
+    assert re.search(r"FAILED  \d processes with 900 connections each", done.stdout)
+
+
+def test_a_server_that_others_can_reach_is_told_of_without_demo_accounts() -> None:
+    settings = Settings(database_url="", redis_url="", jwt_secret="", host="192.0.2.1")
+    said = cli._welcome(settings, embedded=True)
+    assert "cannot log in" in said
+    assert "courtside-demo" not in said
+
+
+# -- all of it ---------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Club:
+    """A `courtside up` in a home with a space, in a folder that only its owner may enter."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "club home"
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"COURTSIDE_HOME": str(self.home), "PORT": str(self.port), "WORKERS": "2"}
+
+    def start(self) -> list[int]:
+        """Start it and wait until it says its address; the processes that it runs."""
+        self.process = subprocess.Popen(
+            [*COURTSIDE, "up"], cwd=self.folder, env=environment(**self.env), stdout=subprocess.PIPE, text=True
+        )
+        assert first_line(self.process, "Courtside is at").endswith(f"127.0.0.1:{self.port}")
+        self.hear("Ctrl-C stops it")
+        return processes_of(self.home)
+
+    def hear(self, beginning: str) -> str:
+        assert self.process is not None
+        return first_line(self.process, beginning)
+
+    def signal(self, number: signal.Signals) -> int:
+        """Send a signal to the supervisor alone and wait for its end; its exit status."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        self.process.communicate(timeout=50)
+        return self.process.returncode
+
+    def login(self, email: str, password: str = DEMO_PASSWORD) -> int:
+        body = {"email": email, "password": password}
+        return httpx.post(f"http://127.0.0.1:{self.port}/api/auth/login", json=body, timeout=20).status_code
+
+    def is_ready(self) -> bool:
+        return httpx.get(f"http://127.0.0.1:{self.port}/health/ready", timeout=20).status_code == 200
+
+
+@pytest.fixture
+def club(tmp_path: Path) -> Iterator[Club]:
+    folder = tmp_path / "only mine"
+    folder.mkdir(mode=0o700)
+    made = Club(folder, free_port())
+    yield made
+    if made.process is not None:
+        made.process.kill()
+        made.process.communicate()
+    assert all_end(processes_of(made.home)), "something was left running"
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_up_runs_a_club_until_a_signal_and_opens_it_again_as_it_was(club: Club, number: signal.Signals) -> None:
+    running = club.start()
+    assert len(running) > 5
+    assert club.is_ready()
+    assert [club.login(f"{name}@courtside.example") for name in DEMO] == [200] * len(DEMO)
+    assert club.login("user@example.com") == 200
+    password = "a password of some length"
+    made = courtside(club.folder, "create-admin", "boss@example.com", stdin=f"{password}\n", **club.env)
+    assert (made.returncode, made.stderr) == (0, ""), "it finds the servers of the running up"
+    assert club.login("boss@example.com", password) == 200
+    assert courtside(club.folder, "doctor", **club.env).returncode == 0
+
+    assert club.signal(number) == 0
+    assert processes_of(club.home) == []
+    assert (club.folder.stat().st_mode & 0o777, club.home.stat().st_mode & 0o777) == (0o700, 0o700)
+    assert (club.home / "jwt_secret").stat().st_mode & 0o777 == 0o600
+
+    club.start()
+    assert club.login("boss@example.com", password) == 200
+    assert club.login("player@courtside.example") == 200
+
+
+@pytest.mark.timeout(240)
+def test_a_killed_supervisor_leaves_nothing_running_and_whole_data(club: Club) -> None:
+    running = club.start()
+    club.signal(signal.SIGKILL)
+    assert all_end(running)
+    club.start()
+    assert club.is_ready()
+    assert club.login("player@courtside.example") == 200
+    assert club.signal(signal.SIGTERM) == 0
+
+
+@pytest.mark.timeout(240)
+def test_whatever_part_dies_is_started_again(club: Club) -> None:
+    club.start()
+    for program, name in (("serve", "HTTP server 1"), ("worker", "worker"), ("valkey-server", "embedded Valkey")):
+        assert club.process is not None
+        victim = next(pid for pid in children_of(club.process.pid) if program in command_line(pid))
+        os.kill(victim, signal.SIGKILL)
+        club.hear(f"The {name} ended unasked (killed by SIGKILL)")
+        assert club.login("player@courtside.example") == 200
+    assert club.signal(signal.SIGTERM) == 0
+
+
+@pytest.mark.timeout(240)
+def test_a_second_up_in_the_same_home_is_one_sentence(club: Club) -> None:
+    club.start()
+    done = courtside(club.folder, "up", **{**club.env, "PORT": str(free_port())})
+    assert done.returncode == cli.CANNOT
+    assert "already running" in one_sentence(done)
+    assert club.is_ready()
+
+
+def children_of(parent: int) -> list[int]:
+    """Process ids of the children, in the order of their start."""
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+def command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from server.settings import Settings, SettingsError, environment, is_loopback, read_settings
+
+ROOT = Path(__file__).resolve().parent.parent
+REQUIRED = {
+    "DATABASE_URL": "postgresql://user:password@db.example.com:5432/courtbooking",
+    "REDIS_URL": "redis://cache.example.com:6379/0",
+    "JWT_SECRET": "0123456789abcdef" * 2,
+}
+GUIDE = {
+    **REQUIRED,
+    "DB_POOL_SIZE": "10",
+    "DB_POOL_RECYCLE": "3600",
+    "DEBUG": "false",
+    "LOG_LEVEL": "info",
+    "CORS_ORIGINS": "https://app.example.com",
+    "JWT_ALGORITHM": "HS256",
+    "JWT_EXPIRE_MINUTES": "1440",
+    "SMTP_HOST": "smtp.example.com",
+    "SMTP_PORT": "587",
+    "SMTP_USER": "noreply@example.com",
+    "SMTP_PASSWORD": "secret",
+    "NOTIFICATION_FROM_EMAIL": "bookings@example.com",
+}
+"""The operations guide's own .env."""
+
+
+def test_the_example_file_names_every_setting_and_no_other() -> None:
+    named = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(field.name.upper() for field in dataclasses.fields(Settings))
+
+
+def test_the_examples_defaults_are_the_settings_defaults() -> None:
+    lines = re.findall(r"^#?([A-Z][A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    shown = {name: value for name, value in lines if name not in (*REQUIRED, "CORS_ORIGINS")}
+    assert read_settings({**REQUIRED, **shown}) == read_settings(REQUIRED)
+
+
+def test_the_guides_environment_is_understood_word_for_word() -> None:
+    settings = read_settings(GUIDE)
+    assert settings.database_url == GUIDE["DATABASE_URL"]
+    assert settings.redis_url == GUIDE["REDIS_URL"]
+    assert settings.cors_origins == ("https://app.example.com",)
+    assert (settings.db_pool_size, settings.db_pool_recycle, settings.jwt_expire_minutes) == (10, 3600, 1440)
+    assert (settings.smtp_host, settings.smtp_port, settings.debug) == ("smtp.example.com", 587, False)
+
+
+@pytest.mark.parametrize("url", ["rediss://:password@cache.example.com:6380/1", "unix:///run/redis.sock"])
+def test_other_redis_addresses_are_understood(url: str) -> None:
+    assert read_settings({**REQUIRED, "REDIS_URL": url}).redis_url == url
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", ""),
+        ("DATABASE_URL", "mysql://db.example.com/courtbooking"),
+        ("DATABASE_URL", "postgresql://db.example.com:port/courtbooking"),
+        ("REDIS_URL", ""),
+        ("REDIS_URL", "http://cache.example.com"),
+        ("JWT_SECRET", ""),
+        ("JWT_SECRET", "<generate_strong_secret>"),
+        ("JWT_SECRET", "short"),
+        ("JWT_ALGORITHM", "none"),
+        ("JWT_EXPIRE_MINUTES", "0"),
+        ("DB_POOL_SIZE", "ten"),
+        ("DB_POOL_SIZE", "0"),
+        ("DB_POOL_RECYCLE", "-1"),
+        ("DB_POOLER", "session"),
+        ("DB_LOCK_TIMEOUT_MS", "1"),
+        ("DEBUG", "maybe"),
+        ("LOG_LEVEL", "loud"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "app.example.com"),
+        ("CORS_ORIGINS", "https://app.example.com/path"),
+        ("SMTP_PORT", "65536"),
+        ("RATE_LIMIT_PER_MINUTE", "-1"),
+        ("TRUSTED_PROXIES", "proxy.example.com"),
+        ("PUBLIC_URL", "courtside.example"),
+        ("PORT", "0"),
+        ("PORT", "１"),
+        ("WORKERS", "-1"),
+    ],
+)
+def test_a_wrong_setting_is_refused_in_one_sentence_that_names_it(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings({**REQUIRED, name: value})
+    sentence = str(refused.value)
+    assert name in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    assert REQUIRED["JWT_SECRET"] not in sentence
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("PORT=8100\nLOG_LEVEL=warning\n")
+    monkeypatch.setenv("PORT", "8200")
+    monkeypatch.delenv("LOG_LEVEL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    settings = read_settings({**environment(), **REQUIRED})
+    assert (settings.port, settings.log_level) == (8200, "warning")
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.3.2.1", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("0.0.0.0", False),  # noqa: S104 - nothing is bound
+        ("::", False),
+        ("192.0.2.7", False),
+        ("club.example", False),
+    ],
+)
+def test_loopback_is_told_from_what_others_reach(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
