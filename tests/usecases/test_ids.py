@@ -47,7 +47,7 @@ from server.usecases.ids import uuid7
 now = datetime(2031, 5, 14, tzinfo=UTC)
 uuid7(now)
 os.fork()
-print(uuid7(now), flush=True)
+os.write(1, b"%s\\n" % str(uuid7(now)).encode())
 """
 
 
