@@ -16,8 +16,6 @@ OPEN: frozenset[tuple[str, str]] = frozenset(
         ("POST", "/api/auth/reset"),
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
-        # Its own rule: from loopback while no proxy is configured, else with METRICS_TOKEN.
-        ("GET", "/metrics"),
     }
 )
 """Open to everybody."""

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
 
 from server.context import Context
 from server.domain.errors import Unauthenticated, Unavailable
+from server.sql import identities as standings
 from server.sql.connection import create_pool
 from server.usecases import accounts, identities, sessions
 from server.usecases.identities import Identities
@@ -83,9 +85,7 @@ async def reuse_a_stolen_token(context: Context, session: Session) -> None:
         await sessions.refresh(context, session.refresh_token)
 
 
-@pytest.mark.parametrize(
-    "end", [change_password, log_out, log_out_everywhere, suspend, delete, reuse_a_stolen_token]
-)
+@pytest.mark.parametrize("end", [change_password, log_out, log_out_everywhere, suspend, delete, reuse_a_stolen_token])
 async def test_one_refresh_ends_an_old_token(
     context: Context, known: Identities, ann: Session, end: Callable[[Context, Session], Awaitable[None]]
 ) -> None:
@@ -107,9 +107,7 @@ async def test_logging_out_here_leaves_the_other_session_alone(
     assert known.recall(token_of(other)) is not None
 
 
-async def test_one_refresh_tells_a_new_role_whoever_wrote_it(
-    context: Context, known: Identities, ann: Session
-) -> None:
+async def test_one_refresh_tells_a_new_role_whoever_wrote_it(context: Context, known: Identities, ann: Session) -> None:
     club_id = await make_club(context)
     await known.resolve(token_of(ann))
     await give_role(context, ann.account.id, club_id, "staff")
@@ -149,14 +147,14 @@ async def test_a_refresh_asks_once_for_all_and_hears_only_what_changed(
         await known.resolve(token_of(session))
     await suspend(context, bob)
     answers: list[list[int]] = []
-    list_standings = identities.sql.list_standings
+    list_standings = standings.list_standings
 
-    async def watched(*args: object) -> list[asyncpg.Record]:
-        rows = await list_standings(*args)  # type: ignore[arg-type]
+    async def watched(*args: Any) -> list[asyncpg.Record]:
+        rows = await list_standings(*args)
         answers.append([row["id"] for row in rows])
         return rows
 
-    monkeypatch.setattr(identities.sql, "list_standings", watched)
+    monkeypatch.setattr(standings, "list_standings", watched)
     await known.refresh()
     await known.refresh()
     assert answers == [[bob.account.id], []]
@@ -166,16 +164,16 @@ async def test_an_answer_that_is_older_than_a_change_made_here_is_not_kept(
     context: Context, known: Identities, ann: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await known.resolve(token_of(ann))
-    list_standings = identities.sql.list_standings
+    list_standings = standings.list_standings
 
-    async def overtaken(*args: object) -> list[asyncpg.Record]:
-        rows = await list_standings(*args)  # type: ignore[arg-type]
-        monkeypatch.setattr(identities.sql, "list_standings", list_standings)
+    async def overtaken(*args: Any) -> list[asyncpg.Record]:
+        rows = await list_standings(*args)
+        monkeypatch.setattr(standings, "list_standings", list_standings)
         await log_out_everywhere(context, ann)
         known.forget(ann.account.id)
         return rows
 
-    monkeypatch.setattr(identities.sql, "list_standings", overtaken)
+    monkeypatch.setattr(standings, "list_standings", overtaken)
     known.forget(ann.account.id)
     # This request came before the change and may still pass; the next may not.
     await known.resolve(token_of(ann))
@@ -187,14 +185,14 @@ async def test_requests_that_meet_an_unknown_user_share_one_query(
     known: Identities, ann: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
-    list_standings = identities.sql.list_standings
+    list_standings = standings.list_standings
 
-    async def counted(*args: object) -> list[asyncpg.Record]:
+    async def counted(*args: Any) -> list[asyncpg.Record]:
         nonlocal asked
         asked += 1
-        return await list_standings(*args)  # type: ignore[arg-type]
+        return await list_standings(*args)
 
-    monkeypatch.setattr(identities.sql, "list_standings", counted)
+    monkeypatch.setattr(standings, "list_standings", counted)
     await asyncio.gather(*(known.resolve(token_of(ann)) for _ in range(20)))
     assert asked == 1
 

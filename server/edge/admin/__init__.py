@@ -1,6 +1,6 @@
 """The staff's side of the API: everything under /api/admin that configures a club."""
 
-from server.edge.admin import closures, clubs, coaches, courts, equipment, hours, rules
+from server.edge.admin import closures, clubs, coaches, courts, equipment, hours, rules, users
 
 handlers = [
     *clubs.handlers,
@@ -10,4 +10,5 @@ handlers = [
     *hours.handlers,
     *rules.handlers,
     *closures.handlers,
+    *users.handlers,
 ]

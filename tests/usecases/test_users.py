@@ -1,0 +1,212 @@
+"""What staff may do to the members of a club, and that nobody locks the club."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from server.context import Context
+from server.domain.errors import BadCredentials, Conflict, Forbidden, NotFound, PreconditionFailed, Unauthenticated
+from server.domain.people import Identity, Role
+from server.usecases import accounts, sessions, users
+from server.usecases.users import Change, Person
+from tests.usecases.people import PASSWORD, acting, give_role, last_token, mails, make_club, make_player, register
+
+ANN = "ann@example.com"
+
+
+@pytest.fixture
+async def club_id(context: Context) -> int:
+    return await make_club(context)
+
+
+@pytest.fixture
+async def admin(context: Context, club_id: int) -> Identity:
+    return acting(await accounts.create_admin(context, email="admin@example.com", password=PASSWORD), admin=club_id)
+
+
+@pytest.fixture
+async def staff(context: Context, club_id: int, admin: Identity) -> Identity:
+    person = await add(context, admin, club_id, "staff@example.com", role="staff")
+    return acting(person.id, staff=club_id)
+
+
+async def add(
+    context: Context,
+    actor: Identity,
+    club_id: int,
+    email: str,
+    role: Role = "player",
+    *,
+    password: str | None = PASSWORD,
+) -> Person:
+    return await users.create_user(context, actor=actor, club_id=club_id, email=email, role=role, password=password)
+
+
+async def change(
+    context: Context, actor: Identity, club_id: int, person_id: int, wanted: Change, *, version: int | None = None
+) -> Person:
+    if version is None:
+        version = (await users.show_user(context, club_id=club_id, user_id=person_id)).version
+    return await users.change_user(
+        context, actor=actor, club_id=club_id, user_id=person_id, version=version, change=wanted
+    )
+
+
+async def events(context: Context) -> list[tuple[str, int, dict[str, object]]]:
+    rows = await context.pool.fetch("SELECT event_type, actor_id, payload FROM audit_events ORDER BY id")
+    return [(row["event_type"], row["actor_id"], row["payload"]) for row in rows]
+
+
+async def test_who_is_added_with_a_password_may_log_in(context: Context, club_id: int, staff: Identity) -> None:
+    person = await users.create_user(
+        context, actor=staff, club_id=club_id, email=ANN, name="Ann", tier="gold", password=PASSWORD
+    )
+    assert (person.role, person.tier, person.verified, person.suspended) == ("player", "gold", True, False)
+    assert (await sessions.login(context, email=ANN, password=PASSWORD)).account.id == person.id
+    assert (await events(context))[-1] == (
+        "account.added", staff.user_id, {"user_id": person.id, "role": "player", "tier": "gold"}
+    )  # fmt: skip
+
+
+async def test_who_is_added_without_a_password_is_mailed_a_link_to_set_it(
+    context: Context, club_id: int, staff: Identity
+) -> None:
+    person = await add(context, staff, club_id, ANN, password=None)
+    token = await last_token(context)
+    assert (await mails(context))[-1] == ("mail.set_password", {"user_id": person.id, "token": token})
+    with pytest.raises(BadCredentials):
+        await sessions.login(context, email=ANN, password="!!!!!!!!")
+    await accounts.reset(context, token=token, password=PASSWORD)
+    session = await sessions.login(context, email=ANN, password=PASSWORD)
+    assert (session.account.id, session.account.verified) == (person.id, True)
+
+
+async def test_who_has_an_account_joins_with_it(context: Context, club_id: int, staff: Identity) -> None:
+    session = await make_player(context, ANN)
+    with pytest.raises(Conflict):
+        await add(context, staff, club_id, "ANN@example.com")
+    second = await make_club(context, "second")
+    person = await add(context, acting(staff.user_id, admin=second), second, ANN, "staff", password="ignored here")
+    assert (person.id, person.role) == (session.account.id, "staff")
+    await sessions.login(context, email=ANN, password=PASSWORD)
+
+
+async def test_staff_makes_and_changes_players_only(
+    context: Context, club_id: int, staff: Identity, admin: Identity
+) -> None:
+    person = await add(context, staff, club_id, ANN)
+    changed = await change(context, staff, club_id, person.id, Change(tier="gold", name="Ann"))
+    assert (changed.tier, changed.name) == ("gold", "Ann")
+    changed = await change(context, staff, club_id, person.id, Change(tier=None))
+    assert changed.tier is None
+    for role in ("staff", "admin"):
+        with pytest.raises(Forbidden):
+            await add(context, staff, club_id, f"{role}2@example.com", role)
+        with pytest.raises(Forbidden):
+            await change(context, staff, club_id, person.id, Change(role=role))
+    for target in (admin.user_id, staff.user_id):
+        for wanted in (Change(role="player"), Change(suspended=True), Change(tier="gold"), Change(name="x")):
+            with pytest.raises(Forbidden):
+                await change(context, staff, club_id, target, wanted)
+
+
+async def test_a_suspension_takes_an_admin_of_every_club_where_the_member_is_staff(
+    context: Context, club_id: int, admin: Identity
+) -> None:
+    person = await add(context, admin, club_id, ANN)
+    second = await make_club(context, "second")
+    await give_role(context, person.id, second, "staff")
+    with pytest.raises(Forbidden):
+        await change(context, admin, club_id, person.id, Change(suspended=True))
+    both = Identity(
+        **{
+            **{name: getattr(admin, name) for name in admin.__struct_fields__},
+            "memberships": admin.memberships | acting(0, admin=second).memberships,
+        }
+    )
+    assert (await change(context, both, club_id, person.id, Change(suspended=True))).suspended
+
+
+async def test_a_suspension_or_a_new_role_ends_the_sessions_and_a_tier_does_not(
+    context: Context, club_id: int, admin: Identity
+) -> None:
+    session = await make_player(context, ANN)
+    person_id = session.account.id
+    await change(context, admin, club_id, person_id, Change(tier="gold"))
+    session = await sessions.refresh(context, session.refresh_token)
+    await change(context, admin, club_id, person_id, Change(role="staff"))
+    with pytest.raises(Unauthenticated):
+        await sessions.refresh(context, session.refresh_token)
+    session = await sessions.login(context, email=ANN, password=PASSWORD)
+    await change(context, admin, club_id, person_id, Change(suspended=True))
+    await change(context, admin, club_id, person_id, Change(suspended=False))
+    with pytest.raises(Unauthenticated):
+        await sessions.refresh(context, session.refresh_token)
+    await sessions.login(context, email=ANN, password=PASSWORD)
+    payloads = [(kind, payload) for kind, actor, payload in await events(context) if actor == admin.user_id]
+    assert payloads == [
+        ("account.tier_changed", {"user_id": person_id, "before": None, "after": "gold"}),
+        ("account.role_changed", {"user_id": person_id, "before": "player", "after": "staff"}),
+        ("account.suspended", {"user_id": person_id}),
+        ("account.reactivated", {"user_id": person_id}),
+    ]
+
+
+async def test_a_change_needs_the_newest_version(context: Context, club_id: int, staff: Identity) -> None:
+    person = await add(context, staff, club_id, ANN)
+    await change(context, staff, club_id, person.id, Change(tier="gold"), version=person.version)
+    with pytest.raises(PreconditionFailed):
+        await change(context, staff, club_id, person.id, Change(tier="silver"), version=person.version)
+
+
+async def test_people_of_another_club_are_not_found(context: Context, staff: Identity, club_id: int) -> None:
+    second = await make_club(context, "second")
+    with pytest.raises(NotFound):
+        await users.show_user(context, club_id=second, user_id=staff.user_id)
+    with pytest.raises(NotFound):
+        await change(context, acting(staff.user_id, staff=second), second, staff.user_id, Change(tier="x"), version=1)
+
+
+@pytest.mark.parametrize("wanted", [Change(role="player"), Change(suspended=True)])
+async def test_the_last_admin_stays(context: Context, club_id: int, admin: Identity, wanted: Change) -> None:
+    # Who never set a password, or is suspended, keeps nobody's door open.
+    await add(context, admin, club_id, "invited@example.com", "admin", password=None)
+    suspended = await add(context, admin, club_id, "suspended@example.com", "admin")
+    await change(context, admin, club_id, suspended.id, Change(suspended=True))
+    with pytest.raises(Conflict):
+        await change(context, admin, club_id, admin.user_id, wanted)
+    await change(context, admin, club_id, suspended.id, Change(suspended=False))
+    await change(context, admin, club_id, admin.user_id, wanted)
+
+
+@pytest.mark.parametrize("wanted", [Change(role="player"), Change(suspended=True)])
+async def test_two_admins_who_remove_each_other_at_once_leave_one(
+    context: Context, club_id: int, admin: Identity, wanted: Change
+) -> None:
+    other = await add(context, admin, club_id, ANN, "admin")
+    outcomes = await asyncio.gather(
+        change(context, admin, club_id, other.id, wanted),
+        change(context, acting(other.id, admin=club_id), club_id, admin.user_id, wanted),
+        return_exceptions=True,
+    )
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "Person"]
+
+
+async def test_members_are_listed_by_page_and_found_by_part_of_name_or_address(
+    context: Context, club_id: int, admin: Identity, staff: Identity
+) -> None:
+    for number in range(3):
+        await register(context, f"player{number}@example.com", name=f"Number {number}")
+    await make_club(context, "second")
+    first, following = await users.list_users(context, club_id=club_id, limit=3)
+    assert following is not None
+    rest, end = await users.list_users(context, club_id=club_id, after=following, limit=3)
+    assert ([person.id for person in first + rest], end) == (sorted(person.id for person in first + rest), None)
+    assert len(first + rest) == 5
+    found, _ = await users.list_users(context, club_id=club_id, search="PLAYER1@")
+    assert [person.name for person in found] == ["Number 1"]
+    found, _ = await users.list_users(context, club_id=club_id, search="number 2")
+    assert [person.email for person in found] == ["player2@example.com"]
+    assert await users.list_users(context, club_id=club_id, search="100%") == ([], None)
