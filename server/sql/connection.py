@@ -9,6 +9,7 @@ from typing import TypeAlias, cast
 
 import asyncpg
 import msgspec
+from asyncpg.pool import PoolConnectionProxy
 
 from server.domain.errors import Unavailable
 from server.settings import Settings, SettingsError
@@ -97,8 +98,8 @@ async def acquire(
 ) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """Borrow a connection; waits at most `timeout` seconds for one.
 
-    Raises `Unavailable` if there is none. What happens to the connection afterwards is the borrower's to judge:
-    after a COMMIT was sent, a lost connection is no refusal (see `OUT_OF_REACH`).
+    Raises `Unavailable` if there is none. A connection that is lost in the block raises one of `OUT_OF_REACH`, for
+    the borrower to judge: after a COMMIT was sent, that is no refusal.
     """
     try:
         conn = await pool.acquire(timeout=timeout)
@@ -106,10 +107,22 @@ async def acquire(
         raise Unavailable from error
     try:
         # The pool's proxy does all that a connection does, but is no subclass.
-        yield cast("asyncpg.Connection[asyncpg.Record]", conn)
+        yield cast("Connection", conn)
+    except asyncpg.InterfaceError as error:
+        # A connection that was cut between two statements is, to asyncpg, one that is used wrongly.
+        if isinstance(error, asyncpg.DataError) or not _is_cut(conn):
+            raise
+        raise asyncpg.ConnectionDoesNotExistError("the connection was cut between two statements") from error
     finally:
         # asyncpg shields it. It has a timeout since a roll-back on a dead network would keep the place for ever.
         await pool.release(conn, timeout=CONNECT_TIMEOUT)
+
+
+def _is_cut(conn: PoolConnectionProxy[asyncpg.Record]) -> bool:
+    try:
+        return conn.is_closed()
+    except asyncpg.InterfaceError:  # the pool has already taken it back
+        return True
 
 
 async def refuse_transaction_pooler(settings: Settings) -> None:
