@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from server.domain import policy
 from server.domain.catalogue import Catalogue, Coach, Court, Policy, Window
 from server.domain.errors import BadDuration, BadTime, LeavesGap, OutsideHorizon, OutsideHours, Refusal
 from server.domain.policy import (
@@ -244,6 +245,13 @@ def test_bookable_starts_are_the_aligned_minutes_with_room_for_the_shortest_book
     assert bookable_starts(catalogue, aligned, day) == wanted
     for start in wanted:
         check(Interval(start, start + shortest * MINUTE), of=catalogue, on=aligned, now=start)
+
+
+@given(odd_slots(longest=3 * 1440), st.sampled_from([30, 60, 90, 100, 7 * 60]))
+def test_alignment_counts_from_each_midnight_anew(case: tuple[ZoneInfo, Interval], step: int) -> None:
+    zone, interval = case
+    wanted = [minute for minute in minutes_of(interval) if local_minute(minute, zone) % step == 0]
+    assert policy._aligned(interval, step, club(zone=zone.key)) == wanted
 
 
 def test_the_day_the_clocks_go_back_has_starts_in_both_hours() -> None:

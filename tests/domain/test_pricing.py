@@ -64,6 +64,13 @@ def test_effects_compound_in_order_of_priority() -> None:
     assert [line.amount for line in found.lines] == [2400, 600, 750]
 
 
+def test_compounding_stays_exact_to_the_half_that_rounding_decides_on() -> None:
+    rules = (PricingRule(id=1, name="A", value=2500), PricingRule(id=2, name="B", value=2250))
+    found = price(club(stacking="multiplicative", rules=rules), Interval(NOW, NOW + 64 * MINUTE), on=court(base_rate=5))
+    # 5 * 1.25 * 0.225 * 64 / 60 is exactly 1.5.
+    assert [line.amount for line in found.lines] == [5, 1, 2]
+
+
 def test_only_the_largest_effect_counts_when_stacking_is_max() -> None:
     found = price(msgspec.structs.replace(DEMO, stacking="max"), slot("2026-12-01T17:00", "19:00"))
     assert amounts(found) == {"Court 1 17:00–19:00": 4800, "Indoor 17:00–19:00, +25 %": 1200}
@@ -175,6 +182,14 @@ def test_a_rule_without_a_window_holds_from_midnight_to_midnight() -> None:
         "Court 1 23:00–01:00": 4800,
         "Weekend 00:00–01:00, +15 %": 360,
     }
+
+
+def test_a_rule_that_ends_and_holds_again_has_a_line_for_each_time() -> None:
+    found = price(club(rules=(PEAK,), hours=ALWAYS), slot("2026-12-01T20:00", "2026-12-02T19:00"))
+    assert [(line.label, line.amount) for line in found.lines[1:]] == [
+        ("Peak 20:00–21:00, +20 %", 480),
+        ("Peak 18:00–19:00, +20 %", 480),
+    ]
 
 
 def test_a_window_that_is_empty_never_holds() -> None:

@@ -238,6 +238,13 @@ def test_an_instant_lies_in_the_day_that_it_belongs_to(case: tuple[ZoneInfo, Int
     assert day.start <= interval.start < day.end
 
 
+def test_a_day_that_has_begun_goes_on_though_the_clocks_go_back_over_midnight() -> None:
+    st_johns = ZoneInfo("America/St_Johns")
+    shown_again = utc("2010-11-07T03:00")
+    assert isoformat(shown_again, st_johns) == "2010-11-06T23:30:00-03:30"
+    assert local_day(shown_again, st_johns) == date(2010, 11, 7)
+
+
 @given(odd_slots(longest=3 * 24 * 60))
 def test_the_days_of_an_interval_are_those_of_its_minutes(case: tuple[ZoneInfo, Interval]) -> None:
     tz, interval = case
