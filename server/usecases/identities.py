@@ -24,9 +24,9 @@ from server.sql.connection import OUT_OF_REACH, acquire
 from server.usecases.tokens import Claims, bad_token, read_access_token
 
 REFRESH_SECONDS = 2.0
-MAX_AGE_SECONDS = 30.0
+MAX_AGE = timedelta(seconds=30)
 """How long a standing is believed without news, when the database is out of reach."""
-IDLE_SECONDS = 300.0
+IDLE = timedelta(minutes=5)
 """A user who was not seen for so long is forgotten, so that the refresh stays small."""
 MAX_TOKENS = 50_000
 MAX_USERS = 20_000
@@ -42,14 +42,14 @@ _memberships = msgspec.json.Decoder(dict[int, Membership])
 class _Known:
     """What the last look at one user said. `identity` is None if the user is gone, suspended or not admitted."""
 
-    __slots__ = ("ended", "identity", "seen_at", "session_version", "stamp", "used_at")
+    __slots__ = ("believed_until", "ended", "identity", "session_version", "stamp", "used_at")
 
-    def __init__(self, identity: Identity | None, stamp: int, ended: frozenset[UUID], now: float) -> None:
+    def __init__(self, identity: Identity | None, stamp: int, ended: frozenset[UUID], now: datetime) -> None:
         self.identity = identity
         self.session_version = identity.session_version if identity else -1
         self.stamp = stamp
         self.ended = ended
-        self.seen_at = now
+        self.believed_until = now + MAX_AGE
         self.used_at = now
 
 
@@ -71,13 +71,13 @@ class Identities:
         known = self._known.get(claims.user_id)
         if known is None:
             return None
-        now = self._clock().timestamp()
+        now = self._clock()
         identity = known.identity
         if (
             identity is None
             or known.session_version != claims.session_version
             or claims.expires <= now
-            or now - known.seen_at > MAX_AGE_SECONDS
+            or known.believed_until < now
             or (known.ended and claims.session in known.ended)
         ):
             return None
@@ -92,18 +92,18 @@ class Identities:
         """
         now = self._clock()
         claims = self._claims.get(token) or read_access_token(self._context.settings, token, now)
-        if claims.expires <= now.timestamp():
+        if claims.expires <= now:
             self._claims.pop(token, None)
             raise bad_token()
         known = self._known.get(claims.user_id)
         if (
             known is None
-            or now.timestamp() - known.seen_at > MAX_AGE_SECONDS
+            or known.believed_until < now
             # A token newer than what is known: the change was made by another process, a moment ago.
             or (known.identity is not None and known.session_version < claims.session_version)
         ):
             known = await self._load(claims.user_id)
-        known.used_at = now.timestamp()
+        known.used_at = now
         if known.identity is None or known.session_version != claims.session_version or claims.session in known.ended:
             raise bad_token()
         if token not in self._claims:
@@ -119,9 +119,7 @@ class Identities:
     async def refresh(self) -> None:
         """Learn in one query what changed about all remembered users. Raises `Unavailable` if that fails."""
         now = self._clock()
-        for user_id in [
-            user_id for user_id, known in self._known.items() if now.timestamp() - known.used_at > IDLE_SECONDS
-        ]:
+        for user_id in [user_id for user_id, known in self._known.items() if now - known.used_at > IDLE]:
             del self._known[user_id]
         asked = dict(self._known)
         if not asked:
@@ -132,7 +130,7 @@ class Identities:
                 continue  # forgotten or read anew meanwhile; this answer may be the older one
             row = changed.get(user_id)
             if row is None:
-                known.seen_at = now.timestamp()
+                known.believed_until = now + MAX_AGE
             else:
                 fresh = self._understand(row, now)
                 fresh.used_at = known.used_at
@@ -147,7 +145,7 @@ class Identities:
                 await self.refresh()
             except Unavailable:
                 if not failing:
-                    log.warning("identities_stale", believed_for_seconds=MAX_AGE_SECONDS)
+                    log.warning("identities_stale", believed_for_seconds=MAX_AGE.total_seconds())
                 failing = True
             except Exception:
                 # Without this loop a revoked token would live on: nothing that goes wrong once may end it.
@@ -207,7 +205,7 @@ class Identities:
             if admitted
             else None
         )
-        return _Known(identity, row["stamp"], frozenset(row["ended_sessions"]), now.timestamp())
+        return _Known(identity, row["stamp"], frozenset(row["ended_sessions"]), now)
 
 
 def _make_room(remembered: dict[Any, Any], limit: int) -> None:

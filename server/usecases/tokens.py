@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import jwt
@@ -32,8 +32,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     """The refresh family that it was issued for; ended by logout."""
     csrf: str | None
     """What X-CSRF-Token must be when the token came in a cookie; None for a token that is sent as Bearer."""
-    expires: float
-    """Seconds since the epoch."""
+    expires: datetime
 
 
 class _Payload(msgspec.Struct, frozen=True):
@@ -91,16 +90,17 @@ def read_access_token(settings: Settings, token: bytes, now: datetime) -> Claims
         signed = jwt.api_jws.decode(token, settings.jwt_secret, algorithms=[settings.jwt_algorithm])
         payload = msgspec.json.decode(signed, type=_Payload)
         user_id = int(payload.sub) if payload.sub.isascii() and payload.sub.isdigit() else 0
-    except (jwt.PyJWTError, msgspec.MsgspecError, ValueError):
+        expires = datetime.fromtimestamp(payload.exp, UTC)
+    except (jwt.PyJWTError, msgspec.MsgspecError, ValueError, OverflowError, OSError):
         raise bad_token() from None
-    if payload.iss != ISSUER or not 0 < user_id < 2**63 or payload.exp <= now.timestamp():
+    if payload.iss != ISSUER or not 0 < user_id < 2**63 or expires <= now:
         raise bad_token()
     return Claims(
         user_id=user_id,
         session_version=payload.sv,
         session=payload.sid,
         csrf=payload.csrf,
-        expires=payload.exp,
+        expires=expires,
     )
 
 

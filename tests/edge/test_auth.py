@@ -290,6 +290,8 @@ BROKEN: dict[str, Callable[[Settings], str]] = {
     "another algorithm": lambda settings: signed(settings, key=settings.jwt_secret * 2, algorithm="HS512"),
     "another issuer": lambda settings: signed(settings, iss="elsewhere"),
     "no issuer": lambda settings: signed(settings, iss=None),
+    "an expiry beyond all time": lambda settings: signed(settings, exp=10**18),
+    "an expiry before all time": lambda settings: signed(settings, exp=-(10**18)),
     "expired": lambda settings: signed(settings, exp=1_000_000_000),
     "no expiry": lambda settings: signed(settings, exp=None),
     "no session version": lambda settings: signed(settings, sv=None),

@@ -216,7 +216,7 @@ async def test_what_is_known_is_believed_for_half_a_minute_without_a_database(
 
 async def test_who_is_idle_is_forgotten(context: Context, known: Identities, ann: Session, clock: FrozenClock) -> None:
     await known.resolve(token_of(ann))
-    clock.advance(timedelta(seconds=identities.IDLE_SECONDS + 1))
+    clock.advance(identities.IDLE + timedelta(seconds=1))
     await known.refresh()
     assert not known._known
 
