@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
+from litestar.params import JSONBody
 
 from server.context import Context
 from server.domain.errors import BadCredentials, CsrfFailed, Forbidden, InvalidLink, InvalidRequest, Unauthenticated
@@ -146,7 +147,7 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 @post("/api/auth/register", status_code=202, tags=["auth"], responses=problems(InvalidRequest))
-async def register(request: Request[Any, Any, Any], data: Registration) -> Accepted:
+async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]) -> Accepted:
     """Make an account and mail a link to confirm its address. One may log in at once."""
     await limit_guesses(request, data.email)
     await accounts.register(_context(request), email=data.email, password=data.password, name=data.name)
@@ -154,13 +155,13 @@ async def register(request: Request[Any, Any, Any], data: Registration) -> Accep
 
 
 @post("/api/auth/verify", status_code=204, tags=["auth"], responses=problems(InvalidLink))
-async def verify(request: Request[Any, Any, Any], data: Link) -> None:
+async def verify(request: Request[Any, Any, Any], data: JSONBody[Link]) -> None:
     """Confirm an address with the token of the mailed link."""
     _forget(request, await accounts.verify(_context(request), token=data.token))
 
 
 @post("/api/auth/forgot", status_code=202, tags=["auth"], responses=problems(InvalidRequest))
-async def forgot(request: Request[Any, Any, Any], data: Forgotten) -> Accepted:
+async def forgot(request: Request[Any, Any, Any], data: JSONBody[Forgotten]) -> Accepted:
     """Mail a link to set a new password to the account of an address, if there is one."""
     await limit_guesses(request, data.email)
     pace = asyncio.ensure_future(asyncio.sleep(FORGOT_SECONDS))
@@ -173,13 +174,15 @@ async def forgot(request: Request[Any, Any, Any], data: Forgotten) -> Accepted:
 
 
 @post("/api/auth/reset", status_code=204, tags=["auth"], responses=problems(InvalidLink, InvalidRequest))
-async def reset(request: Request[Any, Any, Any], data: Reset) -> None:
+async def reset(request: Request[Any, Any, Any], data: JSONBody[Reset]) -> None:
     """Set a new password with the token of the mailed link; all sessions end."""
     _forget(request, await accounts.reset(_context(request), token=data.token, password=data.password))
 
 
 @post("/api/auth/password", status_code=200, tags=["auth"], responses=problems(BadCredentials, InvalidRequest))
-async def change_password(request: Request[Any, Any, Any], data: NewPassword) -> Response[Tokens | CookieSession]:
+async def change_password(
+    request: Request[Any, Any, Any], data: JSONBody[NewPassword]
+) -> Response[Tokens | CookieSession]:
     """Change the own password. All sessions end; the answer is a new one."""
     identity, claims = identity_of(request), claims_of(request)
     await limit_guesses(request, str(identity.user_id))
@@ -220,7 +223,7 @@ async def me(request: Request[Any, Any, Any]) -> Response[Me]:
 
 
 @post("/api/auth/login", status_code=200, tags=["auth"], responses=problems(BadCredentials, Forbidden, InvalidRequest))
-async def login(request: Request[Any, Any, Any], data: Login) -> Response[Tokens | CookieSession]:
+async def login(request: Request[Any, Any, Any], data: JSONBody[Login]) -> Response[Tokens | CookieSession]:
     """Begin a session."""
     await limit_guesses(request, data.email)
     session = await sessions.login(_context(request), email=data.email, password=data.password, cookies=data.cookies)
@@ -228,7 +231,9 @@ async def login(request: Request[Any, Any, Any], data: Login) -> Response[Tokens
 
 
 @post("/api/auth/refresh", status_code=200, tags=["auth"], responses=problems(Unauthenticated, CsrfFailed))
-async def refresh(request: Request[Any, Any, Any], data: Refresh | None = None) -> Response[Tokens | CookieSession]:
+async def refresh(
+    request: Request[Any, Any, Any], data: JSONBody[Refresh | None] = None
+) -> Response[Tokens | CookieSession]:
     """Exchange a refresh token, which is good once, for its successor and a new access token.
 
     The token comes in the body, or in its cookie with `X-CSRF-Token` beside it.
@@ -247,7 +252,7 @@ async def refresh(request: Request[Any, Any, Any], data: Refresh | None = None) 
 
 
 @post("/api/auth/logout", status_code=204, tags=["auth"], responses=problems(InvalidRequest))
-async def logout(request: Request[Any, Any, Any], data: Logout | None = None) -> Response[None]:
+async def logout(request: Request[Any, Any, Any], data: JSONBody[Logout | None] = None) -> Response[None]:
     """End this session, or all of them. Its tokens end with it."""
     claims = claims_of(request)
     wanted = data or Logout()

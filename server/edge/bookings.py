@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import MediaType, Request, Response, get, patch, post
+from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 
 from server.domain import errors
@@ -141,10 +142,10 @@ class BookingQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     "/api/quotes",
     status_code=HTTP_200_OK,
     responses=problems(*BOOKING_REFUSALS),
-    tags=["Bookings"],
+    tags=["bookings"],
     summary="What a booking would cost",
 )
-async def quote(request: Request[Any, Any, Any], data: NewBooking) -> Price:
+async def quote(request: Request[Any, Any, Any], data: JSONBody[NewBooking]) -> Price:
     """The price with its lines, for the body of a booking. Books nothing, reserves nothing."""
     bookings: Bookings = request.app.state.bookings
     _, price = await bookings.quote(identity_of(request), wanted_of(data), lambda club: may_see(request, club))
@@ -155,10 +156,10 @@ async def quote(request: Request[Any, Any, Any], data: NewBooking) -> Price:
     "/api/bookings",
     responses=problems(*BOOKING_REFUSALS),
     opt=documented(headers=("Idempotency-Key",)),
-    tags=["Bookings"],
+    tags=["bookings"],
     summary="Book a court",
 )
-async def book(request: Request[Any, Any, Any], data: NewBooking) -> Response[BookingView]:
+async def book(request: Request[Any, Any, Any], data: JSONBody[NewBooking]) -> Response[BookingView]:
     """Book a court with coach and equipment, or nothing of it.
 
     With an Idempotency-Key a repeated request gets the first answer and books once.
@@ -174,7 +175,7 @@ async def book(request: Request[Any, Any, Any], data: NewBooking) -> Response[Bo
     "/api/bookings",
     responses=problems(errors.BadTime, errors.Forbidden),
     opt=documented(query=BookingQuery),
-    tags=["Bookings"],
+    tags=["bookings"],
     summary="List bookings",
 )
 async def list_bookings(request: Request[Any, Any, Any]) -> Response[BookingPage]:
@@ -199,8 +200,8 @@ async def list_bookings(request: Request[Any, Any, Any]) -> Response[BookingPage
     return json_response(BookingPage(views, _cursor_after(last) if last is not None else None), 200)
 
 
-@get("/api/bookings/{booking_id:uuid}", responses=problems(errors.NotFound), tags=["Bookings"], summary="A booking")
-async def show(request: Request[Any, Any, Any], booking_id: UUID) -> Response[BookingView]:
+@get("/api/bookings/{booking_id:uuid}", responses=problems(errors.NotFound), tags=["bookings"], summary="A booking")
+async def show(request: Request[Any, Any, Any], booking_id: FromPath[UUID]) -> Response[BookingView]:
     """A booking of one's own, or of the club for its staff."""
     bookings: Bookings = request.app.state.bookings
     booking, catalogue = await bookings.fetch(identity_of(request), booking_id)
@@ -212,10 +213,10 @@ async def show(request: Request[Any, Any, Any], booking_id: UUID) -> Response[Bo
     status_code=HTTP_200_OK,
     responses=problems(errors.NotFound, errors.NotCancellable, errors.IdempotencyKeyReused),
     opt=documented(headers=("Idempotency-Key",)),
-    tags=["Bookings"],
+    tags=["bookings"],
     summary="Cancel a booking",
 )
-async def cancel(request: Request[Any, Any, Any], booking_id: UUID) -> Response[BookingView]:
+async def cancel(request: Request[Any, Any, Any], booking_id: FromPath[UUID]) -> Response[BookingView]:
     """Give a booking up. Once it is cancelled, cancelling it again changes nothing."""
     bookings: Bookings = request.app.state.bookings
     identity = identity_of(request)
@@ -227,10 +228,12 @@ async def cancel(request: Request[Any, Any, Any], booking_id: UUID) -> Response[
     "/api/bookings/{booking_id:uuid}",
     responses=problems(*BOOKING_REFUSALS, errors.NotMovable),
     opt=documented(headers=("Idempotency-Key",)),
-    tags=["Bookings"],
+    tags=["bookings"],
     summary="Move a booking",
 )
-async def move(request: Request[Any, Any, Any], booking_id: UUID, data: BookingChange) -> Response[BookingView]:
+async def move(
+    request: Request[Any, Any, Any], booking_id: FromPath[UUID], data: JSONBody[BookingChange]
+) -> Response[BookingView]:
     """Exchange a booking's court, time, coach or equipment at the price of now; refused, it stays as it was."""
     bookings: Bookings = request.app.state.bookings
     identity = identity_of(request)
@@ -295,9 +298,7 @@ def view_of(booking: Booking, catalogue: Catalogue) -> BookingView:
 _encoder = msgspec.json.Encoder()
 
 
-def json_response(
-    document: object, status: int, headers: dict[str, str] | None = None
-) -> Response[Any]:
+def json_response(document: object, status: int, headers: dict[str, str] | None = None) -> Response[Any]:
     """The document, encoded once."""
     return Response(_encoder.encode(document), status_code=status, media_type=MediaType.JSON, headers=headers)
 

@@ -165,7 +165,7 @@ class AvailabilityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     "/api/grid",
     responses=problems(errors.NotFound, errors.BadTime),
     opt=documented(query=GridQuery, headers=("If-None-Match",)),
-    tags=["Grid"],
+    tags=["grid"],
     summary="The grid of a day",
 )
 async def grid(request: Request[Any, Any, Any]) -> Response[GridView]:
@@ -182,7 +182,7 @@ async def grid(request: Request[Any, Any, Any]) -> Response[GridView]:
     "/api/days",
     responses=problems(errors.NotFound, errors.BadTime),
     opt=documented(query=DaysQuery, headers=("If-None-Match",)),
-    tags=["Grid"],
+    tags=["grid"],
     summary="How full the days are",
 )
 async def days(request: Request[Any, Any, Any]) -> Response[DaysView]:
@@ -210,7 +210,7 @@ async def days(request: Request[Any, Any, Any]) -> Response[DaysView]:
     "/api/prices",
     responses=problems(errors.NotFound, errors.BadTime),
     opt=documented(query=GridQuery, headers=("If-None-Match",)),
-    tags=["Grid"],
+    tags=["grid"],
     summary="The prices of a day",
 )
 async def prices(request: Request[Any, Any, Any]) -> Response[PricesView]:
@@ -242,7 +242,7 @@ async def prices(request: Request[Any, Any, Any]) -> Response[PricesView]:
     "/api/availability",
     responses=problems(errors.NotFound, errors.BadTime, errors.BadDuration),
     opt=documented(query=AvailabilityQuery),
-    tags=["Grid"],
+    tags=["grid"],
     summary="What is free",
 )
 async def availability(request: Request[Any, Any, Any]) -> Response[AvailabilityView]:
@@ -350,9 +350,7 @@ def _availability_view(catalogue: Catalogue, interval: Interval, found: Availabi
         ],
         [CoachView(free.coach.id, free.coach.name, free.price) for free in found.coaches],
         [
-            EquipmentView(
-                free.equipment.id, free.equipment.name, free.equipment.quantity, free.remaining, free.price
-            )
+            EquipmentView(free.equipment.id, free.equipment.name, free.equipment.quantity, free.remaining, free.price)
             for free in found.equipment
         ],
     )
@@ -391,6 +389,8 @@ def _cached(request: Request[Any, Any, Any], body: bytes, etag: str, *, private:
     """The body with its ETag, or 304 where the client has it already. Always revalidated: the grid never lies."""
     headers = {"ETag": etag, "Cache-Control": f"{'private' if private else 'public'}, no-cache"}
     known = header_of(request, b"if-none-match")
-    if known is not None and (known.strip() == "*" or etag in (part.strip().removeprefix("W/") for part in known.split(","))):
+    if known is not None and (
+        known.strip() == "*" or etag in (part.strip().removeprefix("W/") for part in known.split(","))
+    ):
         return Response(b"", status_code=304, headers=headers)
     return Response(body, media_type=MediaType.JSON, headers=headers)

@@ -103,9 +103,16 @@ def openapi_config(settings: Settings) -> OpenAPIConfig:
             }
         ),
         use_handler_docstrings=True,
+        operation_id_creator=_operation_id,
         path="/schema",
         render_plugins=[SchemaPlugin()],
     )
+
+
+def _operation_id(handler: HTTPRouteHandler, method: object, path: object) -> str:
+    """The handler's name, since that is what a generated client calls it by."""
+    prefix = "admin_" if any(str(part).startswith("/api/admin/") for part in handler.paths) else ""
+    return f"{prefix}{handler.handler_name}"
 
 
 # -- what Litestar cannot know ---------------------------------------------------------------------------------
@@ -121,8 +128,8 @@ def complete(document: Json, app: Litestar) -> Json:
             _add_parameters(operation, handler, components)
             _add_security(operation, method, path)
             _add_problems(operation, method, path, handler)
-    mended: Json = _whole_numbers(document)
-    return mended
+    plain: Json = _plain(document)
+    return plain
 
 
 def _operations(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
@@ -198,6 +205,8 @@ def _add_problems(operation: Json, method: str, path: str, handler: HTTPRouteHan
         by_status.setdefault(refusal.status, {})[refusal.code] = refusal
     # Litestar's own description of its refusals, which we do not send.
     operation["responses"] = {status: answer for status, answer in operation["responses"].items() if int(status) < 400}
+    if "If-None-Match" in handler.opt.get("header_names", ()):
+        operation["responses"]["304"] = {"description": "What you have is still true."}
     for status in sorted(by_status):
         operation["responses"][str(status)] = _problem_answer(status, by_status[status])
 
@@ -242,12 +251,16 @@ def _problem_answer(status: int, refusals: dict[str, type[Refusal]]) -> Json:
     return answer
 
 
-def _whole_numbers(value: Any) -> Any:
-    """Bounds as integers: Litestar makes them floats, which round the largest bigint up."""
+def _plain(value: Any) -> Any:
+    """As JSON says it. Litestar leaves defaults as the structs that they are, and makes bounds floats, which round
+    the largest bigint up.
+    """
+    if isinstance(value, msgspec.Struct):
+        return msgspec.to_builtins(value)
     if isinstance(value, dict):
-        return {key: _whole_numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_whole_numbers(item) for item in value]
+        return {key: _plain(item) for key, item in value.items() if item is not msgspec.UNSET}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return min(int(value), LARGEST_ID)
     return value

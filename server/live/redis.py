@@ -18,7 +18,6 @@ from server.settings import Settings
 
 CALL_TIMEOUT = 0.25
 """Seconds that one command may take, connecting included."""
-FAILURES_TO_OPEN = 3
 PROBE_INTERVAL = 0.5
 
 log = structlog.get_logger(__name__)
@@ -29,41 +28,42 @@ class RedisAway(redis.exceptions.ConnectionError):
 
 
 class Breaker:
-    """Open after a refused connection or a few calls running that timed out; a probe closes it again."""
+    """Open from the first call that fails until the server answers a probe, which is asked at once and then steadily.
+
+    So a frozen server costs one deadline, and a false alarm (our own loop was late) a round trip.
+    """
 
     def __init__(self, probe: Callable[[], Awaitable[object]]) -> None:
         self.is_open = False
         self._probe = probe
-        self._failures = 0
         self._probing: asyncio.Task[None] | None = None
 
-    def worked(self) -> None:
-        self._failures = 0
-
-    def failed(self, error: BaseException) -> None:
-        """Count a failure. One late answer may be our own event loop's fault, a refused connection is not."""
-        self._failures += 1
-        late = isinstance(error, TimeoutError | redis.exceptions.TimeoutError)
-        if not self.is_open and (not late or self._failures >= FAILURES_TO_OPEN):
+    def trip(self) -> None:
+        if not self.is_open:
             self.is_open = True
-            log.warning("redis_away", error=f"{type(error).__name__}: {error}")
             self._probing = asyncio.get_running_loop().create_task(self._until_it_answers())
 
     async def close(self) -> None:
+        """Stop probing."""
         if self._probing is not None:
             self._probing.cancel()
             await asyncio.gather(self._probing, return_exceptions=True)
 
     async def _until_it_answers(self) -> None:
-        while self.is_open:
-            await asyncio.sleep(PROBE_INTERVAL)
+        told = False
+        while True:
             try:
                 await self._probe()
-            except (redis.exceptions.RedisError, OSError, TimeoutError):
-                continue
-            self._failures = 0
-            self.is_open = False
-            log.info("redis_back")
+            except (redis.exceptions.RedisError, OSError) as error:  # a TimeoutError is an OSError
+                if not told:
+                    log.warning("redis_away", error=f"{type(error).__name__}: {error}")
+                    told = True
+                await asyncio.sleep(PROBE_INTERVAL)
+            else:
+                self.is_open = False
+                if told:
+                    log.info("redis_back")
+                return
 
 
 class GuardedRedis(Redis):
@@ -89,13 +89,12 @@ class GuardedRedis(Redis):
         try:
             async with asyncio.timeout(self.timeout):
                 answer = await super().execute_command(*args, **options)  # type: ignore[no-untyped-call] # redis-py
-        except TimeoutError as error:
-            self.breaker.failed(error)
+        except TimeoutError:
+            self.breaker.trip()
             raise redis.exceptions.TimeoutError("Redis did not answer in time.") from None
-        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
-            self.breaker.failed(error)
+        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError):
+            self.breaker.trip()
             raise
-        self.breaker.worked()
         return answer
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - redis-py's own

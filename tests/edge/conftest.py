@@ -29,7 +29,7 @@ StartServer = Callable[..., "LiveServer"]
 
 
 @pytest.fixture
-async def start_app(clock: FrozenClock) -> AsyncIterator[StartApp]:
+async def start_app(clock: FrozenClock, database_url: str) -> AsyncIterator[StartApp]:
     """Start an app with the given settings, its lifespan included; gives a client of it, whose app is `client.app`."""
     async with AsyncExitStack() as stack:
 
