@@ -109,7 +109,7 @@ def openapi_config(settings: Settings) -> OpenAPIConfig:
     )
 
 
-def _operation_id(handler: HTTPRouteHandler, method: object, path: object) -> str:
+def _operation_id(handler: HTTPRouteHandler, _method: object, _path: object) -> str:
     """The handler's name, since that is what a generated client calls it by."""
     prefix = "admin_" if any(str(part).startswith("/api/admin/") for part in handler.paths) else ""
     return f"{prefix}{handler.handler_name}"

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
 
 from server.domain import errors
@@ -94,7 +95,7 @@ class ClosureQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tags=["admin"],
     summary="Whom a closure would meet",
 )
-async def preview_closure(request: Request[Any, Any, Any], data: ClosureDraft) -> AffectedBookings:
+async def preview_closure(request: Request[Any, Any, Any], data: JSONBody[ClosureDraft]) -> AffectedBookings:
     """The bookings that the closure would cancel; changes nothing. For staff."""
     club = await club_of(request)
     require_staff(request, club.club_id)
@@ -109,7 +110,7 @@ async def preview_closure(request: Request[Any, Any, Any], data: ClosureDraft) -
     tags=["admin"],
     summary="Close courts",
 )
-async def create_closure(request: Request[Any, Any, Any], data: ClosureDraft) -> Response[ClosureView]:
+async def create_closure(request: Request[Any, Any, Any], data: JSONBody[ClosureDraft]) -> Response[ClosureView]:
     """Close courts; with `cancel_bookings` the bookings in the way go with it, all or nothing. For staff."""
     club = await club_of(request)
     actor = require_staff(request, club.club_id)
@@ -147,7 +148,7 @@ async def list_closures(request: Request[Any, Any, Any]) -> ClosurePage:
     tags=["admin"],
     summary="A closure",
 )
-async def read_closure(request: Request[Any, Any, Any], closure_id: UUID) -> Response[ClosureView]:
+async def read_closure(request: Request[Any, Any, Any], closure_id: FromPath[UUID]) -> Response[ClosureView]:
     """A closure that is in force. For staff."""
     club = await club_of(request)
     require_staff(request, club.club_id)
@@ -163,7 +164,7 @@ async def read_closure(request: Request[Any, Any, Any], closure_id: UUID) -> Res
     summary="Change a closure",
 )
 async def change_closure(
-    request: Request[Any, Any, Any], closure_id: UUID, data: ClosureChange
+    request: Request[Any, Any, Any], closure_id: FromPath[UUID], data: JSONBody[ClosureChange]
 ) -> Response[ClosureView]:
     """Exchange a closure's courts, times or reason. For staff."""
     club = await club_of(request)
@@ -190,7 +191,7 @@ async def change_closure(
     tags=["admin"],
     summary="Lift a closure",
 )
-async def lift_closure(request: Request[Any, Any, Any], closure_id: UUID) -> None:
+async def lift_closure(request: Request[Any, Any, Any], closure_id: FromPath[UUID]) -> None:
     """Open the courts again. For staff."""
     club = await club_of(request)
     actor = require_staff(request, club.club_id)

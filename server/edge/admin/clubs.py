@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, delete, get, patch, post
+from litestar.params import JSONBody
 from msgspec import UNSET, UnsetType
 
 from server.domain import errors
@@ -153,7 +154,7 @@ async def list_clubs(request: AnyRequest) -> AdminClubs:
 
 
 @post("/api/admin/clubs", tags=["admin"], responses=problems(errors.Forbidden, errors.Conflict))
-async def found_club(request: AnyRequest, data: ClubDraft) -> Response[AdminClub]:
+async def found_club(request: AnyRequest, data: JSONBody[ClubDraft]) -> Response[AdminClub]:
     """Found a club and become its administrator. For operators and administrators of a club."""
     actor = require_founder(request)
     fields = given(data)
@@ -184,7 +185,7 @@ async def read_club(request: AnyRequest, club_id: PathId) -> Response[AdminClub]
         errors.Conflict,
     ),
 )
-async def change_club(request: AnyRequest, club_id: PathId, data: ClubChange) -> Response[AdminClub]:
+async def change_club(request: AnyRequest, club_id: PathId, data: JSONBody[ClubChange]) -> Response[AdminClub]:
     """Change a club or its policy. For administrators."""
     catalogues = catalogues_of(request)
     await usecases.read_club(catalogues, club_id)

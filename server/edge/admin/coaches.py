@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, delete, get, patch, post
+from litestar.params import JSONBody
 from msgspec import UNSET, UnsetType
 
 from server.domain import errors
@@ -96,7 +97,7 @@ async def list_coaches(request: AnyRequest) -> AdminCoaches:
     opt=documented(query=ClubQuery),
     responses=problems(errors.Forbidden, errors.NotFound),
 )
-async def create_coach(request: AnyRequest, data: CoachDraft) -> Response[AdminCoach]:
+async def create_coach(request: AnyRequest, data: JSONBody[CoachDraft]) -> Response[AdminCoach]:
     """Add a coach to the club."""
     club = await club_of(request)
     actor = require_staff(request, club.club_id)
@@ -118,7 +119,7 @@ async def read_coach(request: AnyRequest, coach_id: PathId) -> Response[AdminCoa
     opt=documented(headers=("If-Match",)),
     responses=problems(errors.Forbidden, errors.PreconditionRequired, errors.PreconditionFailed),
 )
-async def change_coach(request: AnyRequest, coach_id: PathId, data: CoachChange) -> Response[AdminCoach]:
+async def change_coach(request: AnyRequest, coach_id: PathId, data: JSONBody[CoachChange]) -> Response[AdminCoach]:
     """Change a coach. Lessons that are booked stay booked, whatever the hours."""
     catalogues = catalogues_of(request)
     actor = require_staff(request, (await usecases.read_coach(catalogues, coach_id)).club_id)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, delete, get, patch, post
+from litestar.params import JSONBody
 from msgspec import UNSET, UnsetType
 
 from server.domain import errors
@@ -111,7 +112,7 @@ async def list_courts(request: AnyRequest) -> AdminCourts:
     opt=documented(query=ClubQuery),
     responses=problems(errors.Forbidden, errors.NotFound),
 )
-async def create_court(request: AnyRequest, data: CourtDraft) -> Response[AdminCourt]:
+async def create_court(request: AnyRequest, data: JSONBody[CourtDraft]) -> Response[AdminCourt]:
     """Add a court to the club."""
     club = await club_of(request)
     actor = require_staff(request, club.club_id)
@@ -140,7 +141,7 @@ async def read_court(request: AnyRequest, court_id: PathId) -> Response[AdminCou
         errors.Conflict,
     ),
 )
-async def change_court(request: AnyRequest, court_id: PathId, data: CourtChange) -> Response[AdminCourt]:
+async def change_court(request: AnyRequest, court_id: PathId, data: JSONBody[CourtChange]) -> Response[AdminCourt]:
     """Change a court."""
     catalogues = catalogues_of(request)
     actor = require_staff(request, (await usecases.read_court(catalogues, court_id)).club_id)

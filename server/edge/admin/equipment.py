@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 from litestar import Response, delete, get, patch, post
+from litestar.params import JSONBody
 from msgspec import UNSET, UnsetType
 
 from server.domain import errors
@@ -90,7 +91,7 @@ async def list_equipment(request: AnyRequest) -> AdminEquipmentPage:
     opt=documented(query=ClubQuery),
     responses=problems(errors.Forbidden, errors.NotFound),
 )
-async def create_equipment(request: AnyRequest, data: EquipmentDraft) -> Response[AdminEquipment]:
+async def create_equipment(request: AnyRequest, data: JSONBody[EquipmentDraft]) -> Response[AdminEquipment]:
     """Add a pool to the club."""
     club = await club_of(request)
     actor = require_staff(request, club.club_id)
@@ -114,7 +115,7 @@ async def read_equipment(request: AnyRequest, equipment_id: PathId) -> Response[
     responses=problems(errors.Forbidden, errors.PreconditionRequired, errors.PreconditionFailed, errors.CapacityInUse),
 )
 async def change_equipment(
-    request: AnyRequest, equipment_id: PathId, data: EquipmentChange
+    request: AnyRequest, equipment_id: PathId, data: JSONBody[EquipmentChange]
 ) -> Response[AdminEquipment]:
     """Change a pool. A `capacity_in_use` brings `peak`: how many are booked at a time."""
     catalogues = catalogues_of(request)

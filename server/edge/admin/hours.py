@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, delete, get, patch, post, put
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
 
 from server.domain import errors
@@ -111,7 +111,7 @@ async def read_hours(request: AnyRequest) -> Response[AdminHours]:
     opt=documented(query=ClubQuery, headers=("If-Match",)),
     responses=problems(errors.Forbidden, errors.NotFound, errors.PreconditionRequired, errors.PreconditionFailed),
 )
-async def change_hours(request: AnyRequest, data: OpeningHours) -> Response[AdminHours]:
+async def change_hours(request: AnyRequest, data: JSONBody[OpeningHours]) -> Response[AdminHours]:
     """Replace the club's week. What is booked stays booked."""
     club = await club_of(request)
     actor = require_staff(request, club.club_id)
@@ -143,7 +143,7 @@ async def list_exceptions(request: AnyRequest) -> AdminExceptions:
     opt=documented(query=ClubQuery),
     responses=problems(errors.Forbidden, errors.NotFound, errors.Conflict),
 )
-async def create_exception(request: AnyRequest, data: ExceptionDraft) -> Response[AdminException]:
+async def create_exception(request: AnyRequest, data: JSONBody[ExceptionDraft]) -> Response[AdminException]:
     """Give a date hours of its own."""
     club = await club_of(request)
     actor = require_staff(request, club.club_id)
@@ -174,7 +174,9 @@ async def read_exception(request: AnyRequest, day: FromPath[date]) -> Response[A
     opt=documented(query=ClubQuery, headers=("If-Match",)),
     responses=problems(errors.Forbidden, errors.PreconditionRequired, errors.PreconditionFailed),
 )
-async def change_exception(request: AnyRequest, day: FromPath[date], data: ExceptionChange) -> Response[AdminException]:
+async def change_exception(
+    request: AnyRequest, day: FromPath[date], data: JSONBody[ExceptionChange]
+) -> Response[AdminException]:
     """Change a date's own hours. What is booked stays booked."""
     club = await club_of(request)
     actor = require_staff(request, club.club_id)

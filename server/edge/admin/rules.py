@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, delete, get, patch, post
+from litestar.params import JSONBody
 from msgspec import UNSET, UnsetType
 
 from server.domain import errors
@@ -37,7 +38,7 @@ from server.usecases.configuration import Stored
 
 Effect = Literal["percent", "amount", "override"]
 Value = Annotated[
-    int | float,
+    float,
     msgspec.Meta(
         description="A percentage with at most two decimals, or minor units an hour.", ge=-(2**31), le=2**31 - 1
     ),
@@ -140,7 +141,7 @@ async def list_rules(request: AnyRequest) -> AdminRules:
     opt=documented(query=ClubQuery),
     responses=problems(errors.Forbidden, errors.NotFound),
 )
-async def create_rule(request: AnyRequest, data: RuleDraft) -> Response[AdminRule]:
+async def create_rule(request: AnyRequest, data: JSONBody[RuleDraft]) -> Response[AdminRule]:
     """Add a price rule to the club. For administrators."""
     club = await club_of(request)
     actor = require_admin(request, club.club_id)
@@ -163,7 +164,7 @@ async def read_rule(request: AnyRequest, rule_id: PathId) -> Response[AdminRule]
     opt=documented(headers=("If-Match",)),
     responses=problems(errors.Forbidden, errors.PreconditionRequired, errors.PreconditionFailed),
 )
-async def change_rule(request: AnyRequest, rule_id: PathId, data: RuleChange) -> Response[AdminRule]:
+async def change_rule(request: AnyRequest, rule_id: PathId, data: JSONBody[RuleChange]) -> Response[AdminRule]:
     """Change a price rule. What is booked keeps its price. For administrators."""
     catalogues = catalogues_of(request)
     before = await usecases.read_rule(catalogues, rule_id)
