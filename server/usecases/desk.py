@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -36,6 +37,10 @@ MAX_WAITING = 2000
 TRIES = 4
 LOCK_PATIENCE = 0.25
 """Seconds that a batch waits for its locks before those behind a blocked key step aside."""
+BATCH_PATIENCE = 10.0
+"""Seconds, besides those for locks, after which a batch gives a silent database up. A frozen server or a dead
+network says nothing, and the waiters of the next batch wait for this one."""
+ROLLBACK_PATIENCE = 1.0
 HELD_LOOK_BACK = timedelta(days=8)
 """How far back bookings count for quotas: a week's minutes, whatever its time zone."""
 ANSWERS_KEPT = timedelta(hours=24)
@@ -57,6 +62,10 @@ class LocksBlocked(Exception):
     """The locks of a batch were not granted in time."""
 
 
+MAY_PASS: tuple[type[Exception], ...] = (LocksBlocked, *TRANSIENT, *OUT_OF_REACH)
+GONE: tuple[type[Exception], ...] = (*OUT_OF_REACH, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
 class _Waiter:
     __slots__ = ("answer", "request")
 
@@ -67,14 +76,34 @@ class _Waiter:
     def tell(self, outcome: Outcome | BaseException) -> None:
         if self.answer.done():
             return  # it left; what it asked for may still be done
-        if isinstance(outcome, BaseException):
+        if isinstance(outcome, BaseException) and not isinstance(outcome, Refusal):
             self.answer.set_exception(outcome)
+            self.answer.exception()  # whoever waited may be leaving at this moment
         else:
             self.answer.set_result(outcome)
 
 
+class _Lane:
+    """Waiters in the order of their arrival. One batch of a lane is in flight at a time."""
+
+    __slots__ = ("patience", "serving", "waiting")
+
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
+        self.serving = False
+        self.waiting: deque[_Waiter] = deque()
+
+    def next_batch(self) -> list[_Waiter]:
+        batch: list[_Waiter] = []
+        while self.waiting and len(batch) < MAX_BATCH:
+            waiter = self.waiting.popleft()
+            if not waiter.answer.done():
+                batch.append(waiter)
+        return batch
+
+
 class Desk:
-    """One club's desk in one process. One batch is in flight at a time."""
+    """One club's desk in one process. One batch is in flight at a time, and one of those behind blocked locks."""
 
     def __init__(
         self,
@@ -88,19 +117,17 @@ class Desk:
         self._catalogues = catalogues
         self._club_id = club_id
         self._after_commit = after_commit
-        self._waiting: deque[_Waiter] = deque()
+        self._longest = context.settings.db_lock_timeout_ms / 1000
+        self._lane = _Lane(min(LOCK_PATIENCE, self._longest))
+        self._aside = _Lane(self._longest)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._serving = False
 
     async def submit(self, request: Request) -> Outcome:
-        """Have a request settled. Returns its outcome, a refusal included; raises `Unavailable`."""
-        if len(self._waiting) >= MAX_WAITING:
+        """Have a request settled. Returns its outcome, a refusal included; raises what is no answer to it."""
+        if len(self._lane.waiting) >= MAX_WAITING:
             raise Unavailable("Very many people are booking at this moment. Try again in a few seconds.", retry_after=2)
         waiter = _Waiter(request, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiter)
-        if not self._serving:
-            self._serving = True
-            self._spawn(self._serve())
+        self._put(self._lane, [waiter])
         return await waiter.answer
 
     async def close(self) -> None:
@@ -108,38 +135,29 @@ class Desk:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _spawn(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[call-overload] # a coroutine
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _put(self, lane: _Lane, waiters: Iterable[_Waiter]) -> None:
+        lane.waiting.extend(waiters)
+        if not lane.serving:
+            lane.serving = True
+            task = asyncio.get_running_loop().create_task(self._serve(lane))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self) -> None:
+    async def _serve(self, lane: _Lane) -> None:
         try:
-            while self._waiting:
-                batch: list[_Waiter] = []
-                while self._waiting and len(batch) < MAX_BATCH:
-                    waiter = self._waiting.popleft()
-                    if not waiter.answer.done():
-                        batch.append(waiter)
+            while lane.waiting:
+                batch = lane.next_batch()
                 if batch:
-                    await self._answer(batch, patience=LOCK_PATIENCE)
+                    await self._answer(batch, lane.patience)
         finally:
-            self._serving = False
+            lane.serving = False
+            while lane.waiting:  # the process is ending
+                lane.waiting.popleft().tell(Unavailable())
 
-    async def _answer(self, batch: Sequence[_Waiter], *, patience: float) -> None:
-        """Answer every waiter of a batch, whatever happens."""
-        requests = [waiter.request for waiter in batch]
+    async def _answer(self, batch: Sequence[_Waiter], patience: float) -> None:
+        """Answer every waiter of a batch, or put it aside, whatever happens."""
         try:
-            outcomes = await self._settle(requests, patience)
-        except LocksBlocked:
-            await self._step_aside(batch, patience)
-        except asyncpg.IntegrityConstraintViolationError as violation:
-            if len(batch) > 1:
-                # Something past the desk is in the way of one of them; alone, each meets its own fate.
-                for waiter in batch:
-                    await self._answer([waiter], patience=patience)
-            else:
-                batch[0].tell(_refusal_of(violation))
+            await self._try(batch, patience)
         except Exception as error:  # noqa: BLE001 - handed to every waiter, none may wait for ever
             for waiter in batch:
                 waiter.tell(error)
@@ -147,64 +165,99 @@ class Desk:
             for waiter in batch:
                 waiter.tell(Unavailable())
             raise
+
+    async def _try(self, batch: Sequence[_Waiter], patience: float) -> None:
+        try:
+            outcomes = await self._settle([waiter.request for waiter in batch], patience)
+        except LocksBlocked:
+            await self._step_aside(batch, patience)
+        except Refusal:
+            raise  # the house is closed: the same for all
+        except Exception as error:
+            if len(batch) > 1:
+                # One of them cannot be written (rows made past the desk are in its way, or it has a value that
+                # nobody expected). Alone, each meets its own fate.
+                log.warning("desk_splits", club_id=self._club_id, error=type(error).__name__, batch=len(batch))
+                for waiter in batch:
+                    if not waiter.answer.done():
+                        await self._answer([waiter], patience)
+                return
+            refusal = _refusal_of(error)
+            if refusal is None:
+                raise
+            batch[0].tell(refusal)
         else:
             for waiter, outcome in zip(batch, outcomes, strict=True):
                 waiter.tell(outcome)
 
     async def _step_aside(self, batch: Sequence[_Waiter], patience: float) -> None:
-        """Let those behind a blocked lock wait on in a batch of their own, and serve the others now."""
-        longest = self._context.settings.db_lock_timeout_ms / 1000
-        if patience >= longest:
-            for waiter in batch:
+        """Let those behind a blocked lock wait on in a lane of their own, and serve the others now."""
+        free, blocked = await self._sorted_out(batch)
+        if patience >= self._longest:
+            if not blocked:  # it was a moment ago, and that moment took all the time there is
+                free, blocked = [], free
+            for waiter in blocked:
                 waiter.tell(Unavailable("Somebody is changing this at the moment. Try again in a few seconds."))
-            return
-        try:
-            free, blocked = await self._sorted_out(batch)
-        except Exception as error:  # noqa: BLE001 - handed to every waiter, none may wait for ever
-            for waiter in batch:
-                waiter.tell(error)
-            return
-        if blocked:
-            self._spawn(self._answer(blocked, patience=longest))
+        elif blocked:
+            self._put(self._aside, blocked)
+        else:
+            patience = self._longest
         if free:
-            await self._answer(free, patience=patience if blocked else longest)
+            await self._answer(free, patience)
 
     async def _sorted_out(self, batch: Sequence[_Waiter]) -> tuple[list[_Waiter], list[_Waiter]]:
-        catalogue = await self._catalogues.by_id(self._club_id)
-        footprint = footprint_of(catalogue, (waiter.request for waiter in batch))
-        async with acquire(self._context.pool) as conn, conn.transaction():
-            people = await sql.list_free_people(conn, footprint.people)
-            days = await sql.list_free_locks(conn, footprint.locks)
+        """Those whose locks are to be had at the moment, and those whose are not.
+
+        While staff change the club nobody's are, and there is nobody to be served instead: all count as free.
+        """
         free: list[_Waiter] = []
         blocked: list[_Waiter] = []
-        for waiter in batch:
-            own = footprint_of(catalogue, [waiter.request])
-            (free if own.people <= people and own.locks <= days else blocked).append(waiter)
+        catalogue = await self._catalogues.by_id(self._club_id)
+        try:
+            async with acquire(self._context.pool) as conn, conn.transaction():
+                if not await sql.lock_briefly(conn, self._club_id, (), ()):
+                    return list(batch), blocked
+                for waiter in batch:
+                    own = footprint_of(catalogue, [waiter.request])
+                    lockable = await sql.lock_briefly(conn, self._club_id, own.people, own.locks)
+                    (free if lockable else blocked).append(waiter)
+        except MAY_PASS as error:
+            raise Unavailable from error
         return free, blocked
 
     # -- one transaction ---------------------------------------------------------------------------------
 
     async def _settle(self, requests: Sequence[Request], patience: float) -> list[Outcome]:
-        """Settle a batch, repeated as a whole where the trouble may pass."""
+        """Settle a batch, repeated as a whole where the trouble may pass. Raises `LocksBlocked` or `Unavailable`."""
         in_doubt: Settlement | None = None
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience + BATCH_PATIENCE
         for left in reversed(range(TRIES)):
             attempt = _Attempt(self._context, self._catalogues, self._club_id, requests, patience, in_doubt)
             try:
-                settlement = await attempt.run()
-            except TRANSIENT:
-                if not left:
-                    raise Unavailable from None
-            except (*OUT_OF_REACH, asyncpg.InterfaceError) as error:
-                # Once COMMIT was sent the answer may have been lost: the next try looks whether it arrived.
+                async with asyncio.timeout_at(deadline):
+                    settlement = await attempt.run()
+            except MAY_PASS as error:
+                # Once COMMIT was sent the answer may have been lost: the next try looks whether it arrived. Nobody
+                # may be put aside before that is known; the lost try itself may be what holds the locks.
                 in_doubt = attempt.committing or in_doubt
-                if not left:
+                if isinstance(error, LocksBlocked) and in_doubt is None:
+                    raise
+                if not left or loop.time() >= deadline:
                     raise Unavailable from error
                 log.warning("desk_retries", club_id=self._club_id, error=type(error).__name__, left=left)
             else:
-                self._after_commit(settlement)
+                self._tell_of(settlement)
                 return settlement.outcomes
             await asyncio.sleep(0.02 * (TRIES - left))
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def _tell_of(self, settlement: Settlement) -> None:
+        try:
+            self._after_commit(settlement)
+        except Exception:
+            # It is committed, whoever fails to hear of it.
+            log.exception("desk_after_commit_failed", club_id=self._club_id)
 
 
 class _Attempt:
@@ -249,17 +302,13 @@ class _Attempt:
         """Decide and write inside the transaction; or return the newer catalogue to begin again with."""
         footprint = footprint_of(catalogue, self.requests)
         try:
-            await sql.lock_footprint(
-                conn, self.club_id, footprint.people, footprint.locks, timeout=self.patience
-            )
+            await sql.lock_footprint(conn, self.club_id, footprint.people, footprint.locks, timeout=self.patience)
         except (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
             raise LocksBlocked from None
         if self.in_doubt is not None and await self._arrived(conn, self.in_doubt):
             return self.in_doubt
         now = self.context.clock()
-        version, taken = await sql.list_taken(
-            conn, self.club_id, sql.spans_of(footprint.reads, catalogue.tz)
-        )
+        version, taken = await sql.list_taken(conn, self.club_id, sql.spans_of(footprint.reads, catalogue.tz))
         if version != catalogue.config_version:
             return await self.catalogues.load(self.club_id, conn=conn)
         daybook = Daybook(catalogue=catalogue, taken=taken)
@@ -297,7 +346,7 @@ class _Attempt:
         return bool(marks) and await sql.fetch_committed(conn, marks[0].id)
 
 
-def _named_bookings(request: Request) -> Iterable[object]:
+def _named_bookings(request: Request) -> Iterable[UUID]:
     match request:
         case Cancel() | Move():
             return (request.seen.id,)
@@ -308,16 +357,21 @@ def _named_bookings(request: Request) -> Iterable[object]:
 
 
 async def _roll_back(conn: Connection) -> None:
-    # A lost connection has rolled back by itself.
-    with suppress(*OUT_OF_REACH, asyncpg.PostgresError, asyncpg.InterfaceError):
-        await conn.execute("ROLLBACK")
+    """Roll back, or drop a connection that does not answer: asyncpg waits for a silent server without end."""
+    try:
+        async with asyncio.timeout(ROLLBACK_PATIENCE):
+            await conn.execute("ROLLBACK")
+    except GONE:
+        with suppress(asyncpg.InterfaceError):  # the pool has taken it back already
+            conn.terminate()
 
 
-def _refusal_of(violation: asyncpg.IntegrityConstraintViolationError) -> Outcome | Exception:
-    refusal = BACKSTOPS.get(violation.constraint_name or "")
+def _refusal_of(error: Exception) -> Refusal | None:
+    name = error.constraint_name if isinstance(error, asyncpg.IntegrityConstraintViolationError) else None
+    refusal = BACKSTOPS.get(name or "")
     if refusal is None:
-        return violation
-    log.error("desk_backstop", constraint=violation.constraint_name)
+        return None
+    log.error("desk_backstop", constraint=name)
     return refusal()
 
 
