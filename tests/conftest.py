@@ -19,6 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from server.context import Context
@@ -104,9 +105,10 @@ def database_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Valkey, one for each worker, or TEST_REDIS_URL. Whoever writes to it cleans up after himself."""
+    """A real Valkey, one for each worker; or a database for each worker on TEST_REDIS_URL, which is emptied."""
     if given := os.environ.get("TEST_REDIS_URL"):
-        yield given
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+        yield named(given, worker)
         return
     valkey = Valkey(tmp_path_factory.mktemp("valkey"))
     valkey.start()
@@ -168,6 +170,9 @@ def clock() -> FrozenClock:
 
 @pytest.fixture
 def settings(database_url: str, valkey_url: str, tmp_path: Path) -> Settings:
+    """The settings of an installation of its own; what an earlier test left in Valkey is gone."""
+    with SyncRedis.from_url(valkey_url) as redis:
+        redis.flushdb()
     return replace(BASE_SETTINGS, database_url=database_url, redis_url=valkey_url, courtside_home=tmp_path / "home")
 
 
