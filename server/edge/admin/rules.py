@@ -99,7 +99,7 @@ class AdminRule(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     name: str
     effect: Effect
-    value: int | float
+    value: float
     priority: int
     indoor: bool | None
     court_ids: list[int]
@@ -221,7 +221,8 @@ def _stored_value(value: float, effect: str) -> int:
 
 def _wire(rule: Stored) -> AdminRule:
     part: RulePart = rule.part
-    value: int | float = part.value
+    # A whole number is written as one: 20, not 20.0.
+    value: float = part.value
     if part.effect == "percent":
         value = part.value // 100 if part.value % 100 == 0 else part.value / 100
     return AdminRule(
