@@ -63,14 +63,15 @@ HANDLERS: list[ControllerRouterHandler] = [
 """Every route, module by module."""
 
 
-
 @asynccontextmanager
 async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
     """The use cases that live as long as the process: each keeps a copy, a queue or a cache of its own."""
     context: Context = app.state.context
     catalogues = Catalogues(context)
     waker = Waker(context.settings)
-    desks = Desks(context, catalogues, after_commit=lambda settlement: waker.wake() if settlement.writes.outbox else None)
+    desks = Desks(
+        context, catalogues, after_commit=lambda settlement: waker.wake() if settlement.writes.outbox else None
+    )
     app.state.catalogues = catalogues
     app.state.occupancy = Occupancy(context, catalogues)
     app.state.bookings = Bookings(context, catalogues, desks)
@@ -163,8 +164,23 @@ def _cors(settings: Settings) -> CORSConfig | None:
     return CORSConfig(
         allow_origins=list(settings.cors_origins),
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "X-CSRF-Token", "X-Request-ID", "Idempotency-Key", "If-Match"],
-        expose_headers=["ETag", "Retry-After", "X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "X-CSRF-Token",
+            "X-Request-ID",
+            "Idempotency-Key",
+            "If-Match",
+            "If-None-Match",
+        ],
+        expose_headers=[
+            "ETag",
+            "Retry-After",
+            "X-Request-ID",
+            "RateLimit-Limit",
+            "RateLimit-Remaining",
+            "RateLimit-Reset",
+        ],
         allow_credentials=True,
         max_age=600,
     )

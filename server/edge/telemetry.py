@@ -9,10 +9,11 @@ import logging
 import re
 import sys
 from secrets import token_hex
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.tracebacks import ExceptionDictTransformer
 
 from server.settings import Settings
 
@@ -68,6 +69,10 @@ def new_request_id(given: bytes | None) -> str:
     return token_hex(16)
 
 
+class _JsonHandler(logging.StreamHandler[TextIO]):
+    """Ours, so that configuring twice does not write each line twice."""
+
+
 def configure_logging(settings: Settings) -> None:
     """One JSON object a line on standard error, ours and the libraries' alike, from LOG_LEVEL on."""
     level = logging.DEBUG if settings.debug else logging.getLevelNamesMapping()[settings.log_level.upper()]
@@ -76,7 +81,8 @@ def configure_logging(settings: Settings) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.dict_tracebacks,
+        # Without the frames' locals: they hold passwords (a connection's, a user's) and addresses.
+        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
     ]
     structlog.configure(
         processors=[
@@ -87,7 +93,7 @@ def configure_logging(settings: Settings) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _JsonHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
@@ -98,7 +104,7 @@ def configure_logging(settings: Settings) -> None:
         )
     )
     root = logging.getLogger()
-    root.handlers = [handler]
+    root.handlers = [*(other for other in root.handlers if not isinstance(other, _JsonHandler)), handler]
     root.setLevel(level)
     # Libraries that tell of each request or statement at INFO.
     for name in ("httpx", "asyncio", "faker"):

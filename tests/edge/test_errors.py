@@ -10,6 +10,7 @@ import asyncpg
 import httpx
 import msgspec
 import pytest
+import structlog
 from litestar import Litestar, Request, get, post
 from litestar.params import FromPath, JSONBody
 from structlog.testing import capture_logs
@@ -18,7 +19,8 @@ from server.domain import errors
 from server.domain.errors import Refusal
 from server.edge.errors import PROBLEM_JSON, answer_exception, every_refusal, problem_document
 from server.edge.requests import MAX_BODY_BYTES, Count, Id, JsonBody, PathId, documented, header_of, query_of
-from server.edge.telemetry import Telemetry
+from server.edge.telemetry import Telemetry, configure_logging
+from tests.conftest import BASE_SETTINGS
 from tests.edge.conftest import LiveServer, client_of
 
 JSON = {"Content-Type": "application/json"}
@@ -151,6 +153,23 @@ async def test_a_crash_shows_nothing_and_is_logged_under_the_id_that_the_answer_
     (entry,) = [entry for entry in logged if entry["event"] == "request_failed"]
     assert entry["exc_info"] is RAISED[name]
     assert entry["request_id"] == document["request_id"]
+
+
+def test_the_log_of_a_crash_tells_where_but_not_what_the_variables_held(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(BASE_SETTINGS)
+
+    def log_in(password: str) -> None:
+        raise ZeroDivisionError(len(password))
+
+    try:
+        log_in("correct " + "horse")
+    except ZeroDivisionError as error:
+        structlog.get_logger("server.edge.errors").error("request_failed", exc_info=error)
+    (line,) = capsys.readouterr().err.splitlines()
+    entry = msgspec.json.decode(line)
+    assert (entry["event"], entry["level"]) == ("request_failed", "error")
+    assert entry["exception"][0]["frames"][-1]["name"] == "log_in"
+    assert "correct horse" not in line
 
 
 @pytest.mark.parametrize(
