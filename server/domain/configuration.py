@@ -44,8 +44,8 @@ PERS = ("booking", "hour")
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-# Control characters, surrogates and unassigned code points: nothing that a name is made of.
-_UNPRINTABLE = frozenset({"Cc", "Cs", "Cn"})
+# Control characters and surrogates: nothing that a name is made of.
+_UNPRINTABLE = frozenset({"Cc", "Cs"})
 # Names in the database of zones that stand for no place.
 _NOT_A_PLACE = frozenset({"Factory", "localtime", "posixrules"})
 
@@ -217,6 +217,16 @@ def check_rule(rule: RulePart, courts: Iterable[int]) -> None:
     _distinct(rule.weekdays, "weekdays")
     for index, weekday in enumerate(rule.weekdays):
         _number(weekday, 0, 6, f"weekdays[{index}]")
+    _check_rule_times(rule)
+    if len(rule.tiers) > MAX_TIERS:
+        raise InvalidRequest(f"At most {MAX_TIERS} tiers.", field="tiers")
+    _distinct(rule.tiers, "tiers")
+    for index, tier in enumerate(rule.tiers):
+        _text(tier, f"tiers[{index}]", longest=MAX_TIER)
+    _check_effect(rule)
+
+
+def _check_rule_times(rule: RulePart) -> None:
     if (rule.from_minute is None) != (rule.to_minute is None):
         missing = "from_time" if rule.from_minute is None else "to_time"
         raise InvalidRequest("Give both ends of the time window, or none.", field=missing)
@@ -230,16 +240,14 @@ def check_rule(rule: RulePart, courts: Iterable[int]) -> None:
             check_day(day, field)
     if rule.from_date is not None and rule.to_date is not None and rule.from_date > rule.to_date:
         raise InvalidRequest("The last day is before the first.", field="to_date")
-    if len(rule.tiers) > MAX_TIERS:
-        raise InvalidRequest(f"At most {MAX_TIERS} tiers.", field="tiers")
-    _distinct(rule.tiers, "tiers")
-    for index, tier in enumerate(rule.tiers):
-        _text(tier, f"tiers[{index}]", longest=MAX_TIER)
     for lead, field in ((rule.min_lead, "min_lead"), (rule.max_lead, "max_lead")):
         if lead is not None:
             _number(lead, 0, MAX_LEAD, field)
     if rule.min_lead is not None and rule.max_lead is not None and rule.min_lead > rule.max_lead:
         raise InvalidRequest("The longest lead is shorter than the shortest.", field="max_lead")
+
+
+def _check_effect(rule: RulePart) -> None:
     _choice(rule.effect, EFFECTS, "effect")
     if rule.effect == "percent" and not MIN_PERCENT <= rule.value <= MAX_PERCENT:
         raise InvalidRequest(f"From {MIN_PERCENT // 100} to {MAX_PERCENT // 100} percent.", field="value")
