@@ -24,7 +24,8 @@ MAX_TEXT = 200
 MAX_SLUG = 63
 MAX_TIER = 50
 MAX_TIERS = 50
-MAX_MONEY = 1_000_000_000
+MAX_MONEY = 20_000_000
+"""An hour of the costliest currency is far below; a day at this rate still fits Postgres' `integer`."""
 MAX_QUANTITY = 1_000_000
 MAX_ORDER = 1_000_000
 MAX_WINDOWS_A_DAY = 24
