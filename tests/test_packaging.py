@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 LINE = re.compile(
-    r"[a-z0-9][a-z0-9-]*(\[[a-z0-9,-]+\])?==[0-9][0-9a-z.+!]*( ; [a-z_<>=.0-9 '()]+)? \\"
+    r"[a-z0-9][a-z0-9-]*(\[[a-z0-9,-]+\])?==[0-9][0-9a-z.+!]*( ; [a-zA-Z_<>=!.0-9 '()]+)? \\"
     r"|    --hash=sha256:[0-9a-f]{64}( \\)?"
 )
 """A package with its exact version and a marker, or a hash of it. No address, no option, no path."""

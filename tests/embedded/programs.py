@@ -7,10 +7,10 @@ import signal
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import asyncpg
 
-import server.embedded.postgres
 from server.embedded.postgres import Postgres
 from server.embedded.process import Child
 from server.embedded.valkey import Valkey
@@ -38,9 +38,9 @@ def orphaning(home: Path) -> None:
     def untold(command: list[str], **options: Any) -> Child:
         return Child(command, **{**options, "death_signal": 0})
 
-    server.embedded.postgres.Child = untold  # type: ignore[assignment,misc]
     postgres = Postgres(home)
-    postgres.start()
+    with mock.patch("server.embedded.postgres.Child", untold):
+        postgres.start()
     print("pids", postgres.child.pid, flush=True)
     signal.pause()
 

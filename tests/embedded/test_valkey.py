@@ -8,7 +8,6 @@ import pytest
 import redis.exceptions
 from redis.asyncio import Redis
 
-from server.embedded import valkey as module
 from server.embedded.process import EmbeddedError
 from server.embedded.valkey import Valkey, server_program
 from tests.processes import processes_of, wait_for_end
@@ -62,7 +61,7 @@ async def test_a_killed_server_starts_again_at_the_same_address(home: Path) -> N
 
 
 def test_without_the_wheel_a_server_on_path_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     found = tmp_path / "redis-server"
     found.write_text("#!/bin/sh\n")
     found.chmod(0o755)
