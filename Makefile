@@ -18,7 +18,7 @@ BIN := .venv/bin
 .PHONY: run test lint types bench lock clean help environment environment-run
 
 run: environment-run ## Run everything on http://127.0.0.1:8000 (PORT, HOST, COURTSIDE_HOME)
-	@exec $(BIN)/courtside up
+	@exec $(BIN)/courtside up --with-parent
 
 test: environment ## Run every test (ARGS=… for pytest)
 	@exec $(BIN)/python -m pytest -n 2 $(ARGS)

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from server import __version__
-from server.embedded.process import Child, EmbeddedError
+from server.embedded.process import Child, EmbeddedError, end_with_parent
 from server.embedded.servers import EmbeddedServers, reachable, running
 from server.embedded.supervisor import Part, Supervisor
 from server.settings import Settings, SettingsError, environment, read_settings
@@ -58,7 +58,10 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    command("up", up, "Run everything: embedded servers where no address is set, migrations, HTTP server, worker.")
+    everything = command(
+        "up", up, "Run everything: embedded servers where no address is set, migrations, HTTP server, worker."
+    )
+    everything.add_argument("--with-parent", action="store_true", help="stop when the parent process dies")
     serving = command("serve", serve, "Run the HTTP server.")
     serving.add_argument("--workers", type=int, metavar="N", help="processes (default: WORKERS, or else 1)")
     serving.add_argument("--share-port", action="store_true", help=argparse.SUPPRESS)
@@ -78,8 +81,10 @@ def parser() -> argparse.ArgumentParser:
 # -- up ----------------------------------------------------------------------------------------------------
 
 
-def up(_options: argparse.Namespace) -> int:
+def up(options: argparse.Namespace) -> int:
     """Run everything until Ctrl-C or SIGTERM."""
+    if options.with_parent:
+        end_with_parent()
     from server.serving import require_free_port  # noqa: PLC0415 - see `serve`
 
     env = environment()

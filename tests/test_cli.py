@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -167,11 +167,11 @@ class Club:
     def env(self) -> dict[str, str]:
         return {"COURTSIDE_HOME": str(self.home), "PORT": str(self.port), "WORKERS": "2"}
 
-    def start(self) -> list[int]:
+    def start(self, command: Sequence[str] = (*COURTSIDE, "up")) -> list[int]:
         """Start it and wait until it says its address; the processes that it runs."""
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [*COURTSIDE, "up"],
+                command,
                 cwd=self.folder,
                 env=environment(**self.env),
                 stdout=subprocess.PIPE,
@@ -271,6 +271,15 @@ def test_a_part_that_dies_is_started_again_and_no_secret_gets_into_the_log(club:
     secrets = [path.read_text().strip() for path in (*club.home.glob("*/password"), club.home / "jwt_secret")]
     assert len(secrets) == 3
     assert [secret for secret in secrets if secret in log] == []
+
+
+@pytest.mark.timeout(240)
+def test_up_stops_in_order_when_a_parent_that_it_should_not_outlive_is_killed(club: Club) -> None:
+    started = f"import subprocess; subprocess.run({[*COURTSIDE, 'up', '--with-parent']!r})"
+    running = club.start([sys.executable, "-c", started])
+    club.signal(signal.SIGKILL)
+    assert all_end(running)
+    assert "database system is shut down" in (club.home / "postgres" / "postgres.log").read_text().splitlines()[-1]
 
 
 @pytest.mark.timeout(240)
