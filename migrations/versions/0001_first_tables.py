@@ -558,7 +558,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         ),
         sa.Column("equipment", pg.JSONB(), server_default="[]", nullable=False, comment="[{equipment_id, quantity}]"),
         sa.Column("price_currency", sa.Text(), nullable=False),
-        sa.Column("price_total", sa.Integer(), nullable=False, comment="Minor units."),
+        sa.Column("price_total", sa.BigInteger(), nullable=False, comment="Minor units."),
         sa.Column("price_lines", pg.JSONB(), nullable=False, comment="[{label, amount}], adding up to the total."),
         sa.Column(
             "cancel_until", INSTANT, nullable=False, comment="Free cancellation until then; snapshot at booking."
@@ -696,7 +696,9 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.Column("booking_id", sa.UUID(), nullable=False),
         sa.Column("user_id", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("amount", sa.Integer(), nullable=False, comment="Minor units; what is owed to the club is positive."),
+        sa.Column(
+            "amount", sa.BigInteger(), nullable=False, comment="Minor units; what is owed to the club is positive."
+        ),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("created_at", INSTANT, server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("kind IN ('due', 'paid', 'refund', 'fee')", name=op.f("ledger_kind_known_check")),

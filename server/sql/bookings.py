@@ -322,7 +322,7 @@ WITH booked AS (
     SELECT b.id, $1, b.court_id, b.user_id, b.coach_id, b.start_ts, b.end_ts, 'confirmed', b.grid_ref, b.equipment,
         b.currency, b.total, b.lines, b.cancel_until, b.fee, b.created_by, $2
     FROM unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::timestamptz[],
-        $9::text[], $10::jsonb[], $11::text[], $12::int[], $13::jsonb[], $14::timestamptz[], $15::int[],
+        $9::text[], $10::jsonb[], $11::text[], $12::bigint[], $13::jsonb[], $14::timestamptz[], $15::int[],
         $16::bigint[])
       AS b(id, court_id, user_id, coach_id, start_ts, end_ts, grid_ref, equipment, currency, total, lines,
         cancel_until, fee, created_by)
@@ -344,7 +344,7 @@ WITH booked AS (
 ), owed AS (
     INSERT INTO ledger (club_id, booking_id, user_id, kind, amount, currency, created_at)
     SELECT $1, l.booking_id, l.user_id, l.kind, l.amount, l.currency, $2
-    FROM unnest($34::uuid[], $35::bigint[], $36::text[], $37::int[], $38::text[])
+    FROM unnest($34::uuid[], $35::bigint[], $36::text[], $37::bigint[], $38::text[])
       AS l(booking_id, user_id, kind, amount, currency)
 )
 UPDATE resource_days d SET version = d.version + 1

@@ -16,7 +16,19 @@ import msgspec
 
 from server.context import Context
 from server.domain import capacity, policy, pricing
-from server.domain.bookings import Accepted, Book, Booking, Cancel, IdempotencyKey, Move, Party, Replay, Request, Stale
+from server.domain.bookings import (
+    Accepted,
+    Book,
+    Booking,
+    Cancel,
+    IdempotencyKey,
+    Move,
+    Outcome,
+    Party,
+    Replay,
+    Request,
+    Stale,
+)
 from server.domain.catalogue import Catalogue
 from server.domain.errors import Forbidden, InvalidRequest, NotFound, Refusal, UnknownCourt, UnknownUser
 from server.domain.people import Identity
@@ -69,7 +81,9 @@ class Bookings:
         self._catalogues = catalogues
         self._desks = desks
 
-    async def quote(self, identity: Identity, wanted: Wanted, check: Callable[[Catalogue], object]) -> tuple[Catalogue, Price]:
+    async def quote(
+        self, identity: Identity, wanted: Wanted, check: Callable[[Catalogue], object]
+    ) -> tuple[Catalogue, Price]:
         """What a booking would cost now; books nothing and reserves nothing.
 
         `check` may refuse the club to this identity. Raises what policy and capacity rules raise, but for what
@@ -291,6 +305,7 @@ class Bookings:
         self, identity: Identity, booking_id: UUID, ask: Callable[[Booking], Awaitable[Request]]
     ) -> Accepted | Replay:
         """Submit what was asked about a booking; if it changed meanwhile, read it again and ask again."""
+        outcome: Outcome = Stale()
         for _ in range(STALE_TRIES):
             seen, _catalogue = await self.fetch(identity, booking_id)
             outcome = await self._desks.of(seen.club_id).submit(await ask(seen))

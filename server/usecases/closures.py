@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from server.context import Context
-from server.domain.bookings import Accepted, Booking, Close, Closure, Party, Reopen, Request, Stale
+from server.domain.bookings import Accepted, Booking, Close, Closure, Outcome, Party, Reopen, Request, Stale
 from server.domain.catalogue import Catalogue
 from server.domain.errors import BadDuration, BadTime, CapacityInUse, NotFound, PreconditionFailed, UnknownCourt
 from server.domain.people import Identity
@@ -92,9 +92,7 @@ class Closures:
             raise NotFound("There is no such closure.")
         return closure
 
-    async def list_current(
-        self, club_id: int, *, after: tuple[datetime, UUID] | None, limit: int
-    ) -> Sequence[Closure]:
+    async def list_current(self, club_id: int, *, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[Closure]:
         """The club's closures that have not ended, in the order of their start."""
         async with acquire(self._context.pool) as conn:
             return await sql.list_closures(conn, club_id, self._context.clock(), after or FIRST_PAGE, limit)
@@ -145,6 +143,7 @@ class Closures:
             return await sql.list_in_the_way(conn, units, interval)
 
     async def _submit(self, club_id: int, ask: Callable[[], Awaitable[Request]]) -> Accepted:
+        outcome: Outcome = Stale()
         for _ in range(STALE_TRIES):
             outcome = await self._desks.of(club_id).submit(await ask())
             if not isinstance(outcome, Stale):
