@@ -24,7 +24,7 @@ from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from server.context import Clock, Context, system_clock
-from server.edge import admin, auth, bookings, catalogue, grid, health, openapi
+from server.edge import admin, auth, bookings, catalogue, grid, health, openapi, pages
 from server.edge.errors import answer_exception
 from server.edge.health import DatabaseCheck, draining_on_sigterm, start_draining
 from server.edge.identity import IdentityMiddleware, deny_strangers, remember_identities
@@ -55,6 +55,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *openapi.handlers,
     *health.handlers,
     *auth.handlers,
+    *pages.handlers,
     *catalogue.handlers,
     *grid.handlers,
     *bookings.handlers,

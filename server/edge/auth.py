@@ -151,6 +151,7 @@ async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]
     """Make an account and mail a link to confirm its address. One may log in at once."""
     await limit_guesses(request, data.email)
     await accounts.register(_context(request), email=data.email, password=data.password, name=data.name)
+    request.app.state.waker.wake()
     return Accepted("A mail is on its way. Open the link in it to confirm your address.")
 
 
@@ -167,6 +168,7 @@ async def forgot(request: Request[Any, Any, Any], data: JSONBody[Forgotten]) -> 
     pace = asyncio.ensure_future(asyncio.sleep(FORGOT_SECONDS))
     try:
         await accounts.forgot(_context(request), email=data.email)
+        request.app.state.waker.wake()
         await pace
     finally:
         pace.cancel()

@@ -14,6 +14,11 @@ OPEN: frozenset[tuple[str, str]] = frozenset(
         ("POST", "/api/auth/verify"),
         ("POST", "/api/auth/forgot"),
         ("POST", "/api/auth/reset"),
+        ("GET", "/verify"),
+        ("POST", "/verify"),
+        ("GET", "/reset"),
+        ("POST", "/reset"),
+        ("GET", "/pages.css"),
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
     }

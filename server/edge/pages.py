@@ -1,0 +1,120 @@
+"""/verify and /reset: where mailed links lead. Plain pages that work without scripts.
+
+Opening a link changes nothing, because mail scanners open links too; the button on the page does, by POST.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+from litestar import MediaType, Request, Response, get, post
+
+from server.context import Context
+from server.domain.errors import InvalidLink, InvalidRequest, Refusal, UnsupportedMediaType
+from server.edge.requests import header_of
+from server.usecases import accounts
+
+STYLESHEET = """
+:root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif; }
+main { max-width: 28rem; margin: 12vh auto; padding: 0 1.5rem; }
+h1 { font-size: 1.5rem; line-height: 1.25; }
+label { display: block; margin: 1rem 0 0.25rem; }
+input, button { font: inherit; box-sizing: border-box; width: 100%; min-height: 2.75rem; padding: 0.5rem 0.75rem; }
+input { border: 1px solid #767676; border-radius: 0.375rem; }
+button { margin-top: 1.5rem; border: 0; border-radius: 0.375rem; background: #0b5cad; color: #fff; cursor: pointer; }
+:focus-visible { outline: 3px solid #f0a020; outline-offset: 2px; }
+"""
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+@get("/verify", include_in_schema=False)
+async def verify_page(request: Request[Any, Any, Any]) -> Response[str]:
+    """Asks to confirm the address of a registration."""
+    return _verify_form(request.query_params.get("token", ""))
+
+
+@post("/verify", include_in_schema=False)
+async def verify_submitted(request: Request[Any, Any, Any]) -> Response[str]:
+    """Confirms the address and says so."""
+    form = await _form_of(request)
+    try:
+        user_id = await accounts.verify(_context(request), token=form.get("token", ""))
+    except (InvalidLink, InvalidRequest) as refusal:
+        return _page("This link does not work", f"<p>{escape(refusal.detail)}</p>", status=refusal.status)
+    request.app.state.identities.forget(user_id)
+    return _page("Your address is confirmed", "<p>You can log in and book now.</p>")
+
+
+@get("/reset", include_in_schema=False)
+async def reset_page(request: Request[Any, Any, Any]) -> Response[str]:
+    """Asks for a new password."""
+    return _reset_form(request.query_params.get("token", ""))
+
+
+@post("/reset", include_in_schema=False)
+async def reset_submitted(request: Request[Any, Any, Any]) -> Response[str]:
+    """Sets the new password and says so; a password that will not do can be mended at once."""
+    form = await _form_of(request)
+    token = form.get("token", "")
+    try:
+        user_id = await accounts.reset(_context(request), token=token, password=form.get("password", ""))
+    except InvalidLink as refusal:
+        return _page("This link does not work", f"<p>{escape(refusal.detail)}</p>", status=refusal.status)
+    except InvalidRequest as refusal:
+        return _reset_form(token, refusal)
+    request.app.state.identities.forget(user_id)
+    return _page("Your new password is set", "<p>All sessions have ended. Log in with the new password.</p>")
+
+
+@get("/pages.css", include_in_schema=False)
+async def stylesheet() -> Response[str]:
+    """What the pages look like."""
+    return Response(STYLESHEET, media_type=MediaType.CSS, headers={"Cache-Control": "public, max-age=3600"})
+
+
+handlers = [verify_page, verify_submitted, reset_page, reset_submitted, stylesheet]
+
+
+def _verify_form(token: str) -> Response[str]:
+    return _page(
+        "Confirm your address",
+        '<p>Press the button to confirm that this e-mail address is yours.</p><form method="post" action="/verify">'
+        f'<input type="hidden" name="token" value="{escape(token)}"><button>Confirm the address</button></form>',
+    )
+
+
+def _reset_form(token: str, refusal: Refusal | None = None) -> Response[str]:
+    problem = f'<p role="alert">{escape(refusal.detail)}</p>' if refusal is not None else ""
+    return _page(
+        "Choose a new password",
+        f'{problem}<form method="post" action="/reset"><input type="hidden" name="token" value="{escape(token)}">'
+        '<label for="password">New password, 8 to 128 characters</label>'
+        '<input id="password" name="password" type="password" autocomplete="new-password" required minlength="8"'
+        ' maxlength="128"><button>Set the password</button></form>',
+        status=refusal.status if refusal is not None else HTTPStatus.OK,
+    )
+
+
+def _page(title: str, content: str, *, status: int = HTTPStatus.OK) -> Response[str]:
+    html = (
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="referrer" content="no-referrer">'
+        f'<title>{escape(title)} · Courtside</title><link rel="stylesheet" href="/pages.css"></head>'
+        f"<body><main><h1>{escape(title)}</h1>{content}</main></body></html>"
+    )
+    return Response(html, status_code=status, media_type=MediaType.HTML, headers=NO_STORE)
+
+
+async def _form_of(request: Request[Any, Any, Any]) -> dict[str, str]:
+    content_type = (header_of(request, b"content-type") or "").split(";", 1)[0].strip().lower()
+    if content_type != "application/x-www-form-urlencoded":
+        raise UnsupportedMediaType("Send the form of the page.")
+    return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _context(request: Request[Any, Any, Any]) -> Context:
+    context: Context = request.app.state.context
+    return context
