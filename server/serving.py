@@ -6,8 +6,11 @@ import errno
 import gc
 import http.client
 import ipaddress
+import signal
 import socket
+import sys
 import time
+from types import FrameType
 
 import uvicorn
 
@@ -78,8 +81,10 @@ def serve_here(settings: Settings, *, shared: bool) -> None:
         # took 9 % of the time of a booking.
         gc.collect()
         gc.freeze()
-        server = uvicorn.Server(config)
-        server.run(sockets=[bound])
+        # uvicorn raises what stopped it once more, after the last request: being told to stop is no failure.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _end)
+        uvicorn.Server(config).run(sockets=[bound])
 
 
 def answers(settings: Settings) -> bool:
@@ -98,6 +103,10 @@ def address(settings: Settings) -> str:
     """Where a browser on this machine finds the server."""
     host = _reachable_host(settings.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -128,7 +128,6 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError(f"TRUSTED_PROXIES is wrong ({error}); list addresses or networks.") from None
     host = text("HOST", "127.0.0.1")
     port = number("PORT", 8000, 1, 65535)
-    shown_host = host if is_loopback(host) else "127.0.0.1"
     return Settings(
         database_url=url("DATABASE_URL", ("postgresql", "postgres")),
         redis_url=url("REDIS_URL", ("redis", "rediss", "unix")),
@@ -149,12 +148,19 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         notification_from_email=text("NOTIFICATION_FROM_EMAIL", "bookings@courtside.example"),
         rate_limit_per_minute=number("RATE_LIMIT_PER_MINUTE", 100, 0, 10**6),
         trusted_proxies=proxies,
-        public_url=url("PUBLIC_URL", ("http", "https"), f"http://{shown_host}:{port}").rstrip("/"),
+        public_url=url("PUBLIC_URL", ("http", "https"), f"http://{_shown(host)}:{port}").rstrip("/"),
         host=host,
         port=port,
         workers=number("WORKERS", 0, 0, 64),
         courtside_home=Path(text("COURTSIDE_HOME", ".courtside")).expanduser().absolute(),
     )
+
+
+def _shown(host: str) -> str:
+    """How a loopback address stands in a URL; others may be no address at all (0.0.0.0), so this machine's stands in."""
+    if not is_loopback(host):
+        return "127.0.0.1"
+    return f"[{host.strip('[]')}]" if ":" in host else host
 
 
 def _secret(raw: str) -> str:

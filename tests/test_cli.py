@@ -282,6 +282,27 @@ def test_up_stops_in_order_when_a_parent_that_it_should_not_outlive_is_killed(cl
     assert "database system is shut down" in (club.home / "postgres" / "postgres.log").read_text().splitlines()[-1]
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_serve_ends_well_when_it_is_told_to_stop(tmp_path: Path, settings: Settings, workers: str) -> None:
+    port = free_port()
+    servers = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "JWT_SECRET": SECRET}
+    env = environment(**servers, PORT=str(port), COURTSIDE_HOME=str(tmp_path / "home"))
+    command = [*COURTSIDE, "serve", "--workers", workers]
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as process:
+        while True:
+            try:
+                answer = httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=20)
+                break
+            except httpx.ConnectError:
+                assert process.poll() is None
+        running = [process.pid, *children_of(process.pid)]
+        process.terminate()
+        process.communicate(timeout=50)
+    assert (answer.status_code, process.returncode) == (200, 0)
+    assert all_end(running)
+
+
 @pytest.mark.timeout(240)
 def test_a_second_up_in_the_same_home_is_one_sentence(club: Club) -> None:
     club.start()

@@ -99,6 +99,19 @@ def test_a_wrong_setting_is_refused_in_one_sentence_that_names_it(name: str, val
     assert REQUIRED["JWT_SECRET"] not in sentence
 
 
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", "http://localhost:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("[::1]", "http://[::1]:8000"),
+        ("192.0.2.7", "http://127.0.0.1:8000"),
+    ],
+)
+def test_the_public_address_follows_host_and_port(host: str, expected: str) -> None:
+    assert read_settings({**REQUIRED, "HOST": host}).public_url == expected
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").write_text("PORT=8100\nLOG_LEVEL=warning\n")
     monkeypatch.setenv("PORT", "8200")
