@@ -22,18 +22,17 @@ from server.domain.pricing import EquipmentItem, Price, PriceLine
 from server.domain.slots import Interval, day_interval
 from server.sql.connection import Connection
 
-
 # -- lock ---------------------------------------------------------------------------------------------------
 
 LOCK_FOOTPRINT = "SELECT desk_lock($1, $2, $3, $4)"
 
 
 async def lock_footprint(
-    conn: Connection, club_id: int, people: Iterable[int], days: Iterable[ResourceDay], *, timeout: float
+    conn: Connection, club_id: int, people: Iterable[int], days: Iterable[ResourceDay], *, patience: float
 ) -> None:
     """Lock a club (shared), people and resource-days, in this order, each sorted, in one statement.
 
-    `timeout` (seconds) is one deadline for all of it; raises TimeoutError. Changes no version.
+    `patience` (seconds) is one deadline for all of it; raises TimeoutError. Changes no version.
     """
     ordered = sorted(days)
     await conn.execute(
@@ -42,7 +41,7 @@ async def lock_footprint(
         sorted(people),
         [resource for resource, _ in ordered],
         [day for _, day in ordered],
-        timeout=timeout,
+        timeout=patience,
     )
 
 
@@ -125,7 +124,7 @@ b.price_currency, b.price_total, b.price_lines, b.cancel_until, b.late_fee_perce
 b.created_at, b.cancelled_at
 """
 
-LIST_BOOKINGS_BY_ID = f"SELECT {BOOKING_COLUMNS} FROM bookings b WHERE b.id = ANY($1::uuid[])"  # noqa: S608 - constant
+LIST_BOOKINGS_BY_ID = f"SELECT {BOOKING_COLUMNS} FROM bookings b WHERE b.id = ANY($1::uuid[])"
 
 
 async def list_bookings_by_id(conn: Connection, ids: Collection[UUID]) -> dict[UUID, Booking]:
@@ -134,7 +133,7 @@ async def list_bookings_by_id(conn: Connection, ids: Collection[UUID]) -> dict[U
     return {booking.id: booking for booking in map(booking_of, rows)}
 
 
-FETCH_BOOKING = f"SELECT {BOOKING_COLUMNS} FROM bookings b WHERE b.id = $1"  # noqa: S608 - constant
+FETCH_BOOKING = f"SELECT {BOOKING_COLUMNS} FROM bookings b WHERE b.id = $1"
 
 
 async def fetch_booking(conn: Connection, booking_id: UUID) -> Booking | None:
@@ -188,7 +187,7 @@ async def fetch_committed(conn: Connection, op_id: UUID) -> bool:
 
 CLOSURE_COLUMNS = "id, club_id, court_ids, start_ts, end_ts, reason, created_by, version, created_at, lifted_at"
 
-LIST_CLOSURES_BY_ID = f"SELECT {CLOSURE_COLUMNS} FROM closures WHERE id = ANY($1::uuid[])"  # noqa: S608 - constant
+LIST_CLOSURES_BY_ID = f"SELECT {CLOSURE_COLUMNS} FROM closures WHERE id = ANY($1::uuid[])"
 
 
 async def list_closures_by_id(conn: Connection, ids: Collection[UUID]) -> dict[UUID, Closure]:
@@ -201,7 +200,7 @@ LIST_CLOSURES = f"""
 SELECT {CLOSURE_COLUMNS} FROM closures
 WHERE club_id = $1 AND lifted_at IS NULL AND end_ts > $2 AND (start_ts, id) > ($3, $4)
 ORDER BY start_ts, id LIMIT $5
-"""  # noqa: S608 - constant
+"""
 
 
 async def list_closures(
@@ -217,7 +216,7 @@ SELECT {BOOKING_COLUMNS} FROM bookings b WHERE b.id IN (
     JOIN allocations a ON int8range(a.resource_id, a.resource_id, '[]') && int8range(unit.id, unit.id, '[]')
     WHERE a.active AND a.exclusive AND a.during && tstzrange($2, $3) AND a.booking_id IS NOT NULL
 ) ORDER BY b.start_ts, b.id
-"""  # noqa: S608 - constant
+"""
 
 
 async def list_in_the_way(conn: Connection, units: Collection[int], interval: Interval) -> list[Booking]:
@@ -231,7 +230,7 @@ SELECT {BOOKING_COLUMNS} FROM bookings b
 WHERE ($1::bigint IS NULL OR b.user_id = $1) AND ($2::bigint IS NULL OR b.club_id = $2)
   AND ($3::text IS NULL OR b.status = $3) AND b.end_ts > $4 AND b.start_ts < $5 AND (b.start_ts, b.id) > ($6, $7)
 ORDER BY b.start_ts, b.id LIMIT $8
-"""  # noqa: S608 - constant
+"""
 
 
 async def list_bookings(

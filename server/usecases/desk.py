@@ -9,31 +9,24 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from datetime import timedelta
-from uuid import UUID
 
 import asyncpg
 import structlog
 
 from server.context import Context
 from server.domain import errors
-from server.domain.bookings import Accepted, Cancel, Close, Move, Outcome, Reopen, Replay, Request
-from server.domain.catalogue import Catalogue
-from server.domain.daybook import Daybook, Settlement, settle
+from server.domain.bookings import Accepted, Outcome, Replay, Request
+from server.domain.daybook import Settlement
 from server.domain.errors import Refusal, Unavailable
-from server.domain.footprint import Footprint, footprint_of
+from server.domain.footprint import footprint_of
 from server.sql import bookings as sql
-from server.sql.connection import OUT_OF_REACH, Connection, acquire
+from server.sql.connection import OUT_OF_REACH, acquire
 from server.sql.schema import NO_DOUBLE_BOOKING, POOL_NOT_OVERSOLD
+from server.usecases.batch import Attempt, LocksBlocked
 from server.usecases.catalogue import Catalogues
-from server.usecases.ids import uuid7
 
 log = structlog.get_logger(__name__)
 
-# Planning the desk's statements anew each time, as Postgres does where it hopes to profit from the lengths of
-# arrays, took longer than running them.
-BEGIN = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan"
 MAX_BATCH = 64
 MAX_WAITING = 2000
 """Requests that wait at one club's desk; above this the house is full and says so at once."""
@@ -43,30 +36,18 @@ LOCK_PATIENCE = 0.25
 BATCH_PATIENCE = 10.0
 """Seconds, besides those for locks, after which a batch gives a silent database up. A frozen server or a dead
 network says nothing, and the waiters of the next batch wait for this one."""
-ROLLBACK_PATIENCE = 1.0
-HELD_LOOK_BACK = timedelta(days=8)
-"""How far back bookings count for quotas: a week's minutes, whatever its time zone."""
-ANSWERS_KEPT = timedelta(hours=24)
-
 TRANSIENT = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
 )
+MAY_PASS: tuple[type[Exception], ...] = (LocksBlocked, *TRANSIENT, *OUT_OF_REACH)
 BACKSTOPS: dict[str, type[Refusal]] = {
     NO_DOUBLE_BOOKING: errors.SlotTaken,
     POOL_NOT_OVERSOLD: errors.EquipmentUnavailable,
 }
 """Constraints that refuse what `settle` should have refused: only rows written past the desk lead here."""
-
-
-class LocksBlocked(Exception):
-    """The locks of a batch were not granted in time."""
-
-
-MAY_PASS: tuple[type[Exception], ...] = (LocksBlocked, *TRANSIENT, *OUT_OF_REACH)
-GONE: tuple[type[Exception], ...] = (*OUT_OF_REACH, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class _Waiter:
@@ -236,7 +217,9 @@ class Desk:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience + BATCH_PATIENCE
         for left in reversed(range(TRIES)):
-            attempt = _Attempt(self._context, self._catalogues, self._club_id, requests, patience, in_doubt)
+            attempt = Attempt(
+                self._context, self._catalogues, self._club_id, requests, patience=patience, in_doubt=in_doubt
+            )
             try:
                 async with asyncio.timeout_at(deadline):
                     settlement = await attempt.run()
@@ -261,112 +244,6 @@ class Desk:
         except Exception:
             # It is committed, whoever fails to hear of it.
             log.exception("desk_after_commit_failed", club_id=self._club_id)
-
-
-class _Attempt:
-    """One try of one batch."""
-
-    def __init__(
-        self,
-        context: Context,
-        catalogues: Catalogues,
-        club_id: int,
-        requests: Sequence[Request],
-        patience: float,
-        in_doubt: Settlement | None,
-    ) -> None:
-        self.context = context
-        self.catalogues = catalogues
-        self.club_id = club_id
-        self.requests = requests
-        self.patience = patience
-        self.in_doubt = in_doubt
-        self.committing: Settlement | None = None
-        """What was decided when COMMIT was sent."""
-
-    async def run(self) -> Settlement:
-        catalogue = await self.catalogues.by_id(self.club_id)
-        async with acquire(self.context.pool) as conn:
-            while True:
-                await conn.execute(BEGIN)
-                try:
-                    settled = await self._within(conn, catalogue)
-                    if isinstance(settled, Settlement):
-                        self.committing = settled
-                        await conn.execute("COMMIT")
-                        return settled
-                    catalogue = settled
-                except BaseException:
-                    await _roll_back(conn)
-                    raise
-                await conn.execute("ROLLBACK")
-
-    async def _within(self, conn: Connection, catalogue: Catalogue) -> Settlement | Catalogue:
-        """Decide and write inside the transaction; or return the newer catalogue to begin again with."""
-        footprint = footprint_of(catalogue, self.requests)
-        try:
-            await sql.lock_footprint(conn, self.club_id, footprint.people, footprint.locks, timeout=self.patience)
-        except (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
-            raise LocksBlocked from None
-        if self.in_doubt is not None and await self._arrived(conn, self.in_doubt):
-            return self.in_doubt
-        now = self.context.clock()
-        version, taken = await sql.list_taken(conn, self.club_id, sql.spans_of(footprint.reads, catalogue.tz))
-        if version != catalogue.config_version:
-            return await self.catalogues.load(self.club_id, conn=conn)
-        daybook = Daybook(catalogue=catalogue, taken=taken)
-        await self._read_the_rest(conn, daybook, footprint)
-        settlement = settle(daybook, self.requests, now=now, new_id=lambda: uuid7(now))
-        writes = settlement.writes
-        await sql.update_freed(conn, writes, now)
-        if writes.closed:
-            await sql.insert_closures(conn, writes.closed)
-        if writes.audit:
-            await sql.insert_settled(conn, self.club_id, writes, now)
-        if writes.answers:
-            await sql.insert_answers(conn, writes, now)
-        return settlement
-
-    async def _read_the_rest(self, conn: Connection, daybook: Daybook, footprint: Footprint) -> None:
-        """What only some batches need: named bookings and closures, quota use, idempotency keys."""
-        named = {booking_id for request in self.requests for booking_id in _named_bookings(request)}
-        if named:
-            daybook.bookings = await sql.list_bookings_by_id(conn, named)
-        closures = {request.closure.id for request in self.requests if isinstance(request, Reopen)}
-        closures |= {r.replaces.id for r in self.requests if isinstance(r, Close) and r.replaces is not None}
-        if closures:
-            daybook.closures = await sql.list_closures_by_id(conn, closures)
-        now = self.context.clock()
-        if footprint.people and daybook.catalogue.policy.quotas.any_set:
-            daybook.held = await sql.list_held(conn, self.club_id, footprint.people, now - HELD_LOOK_BACK)
-        keys = {request.idempotency.identity for request in self.requests if request.idempotency is not None}
-        if keys:
-            daybook.answers = await sql.list_answers(conn, keys, now - ANSWERS_KEPT)
-
-    async def _arrived(self, conn: Connection, settlement: Settlement) -> bool:
-        """Whether the commit whose answer was lost took place. Under the locks, so it is over either way."""
-        marks = settlement.writes.audit
-        return bool(marks) and await sql.fetch_committed(conn, marks[0].id)
-
-
-def _named_bookings(request: Request) -> Iterable[UUID]:
-    match request:
-        case Cancel() | Move():
-            return (request.seen.id,)
-        case Close():
-            return (booking.id for booking in request.seen)
-        case _:
-            return ()
-
-
-async def _roll_back(conn: Connection) -> None:
-    """Roll back, or drop a connection that does not answer: asyncpg waits for a silent server without end."""
-    try:
-        async with asyncio.timeout(ROLLBACK_PATIENCE):
-            await conn.execute("ROLLBACK")
-    except GONE:
-        with suppress(asyncpg.InterfaceError):  # the pool has taken it back already
-            conn.terminate()
 
 
 def _refusal_of(error: Exception) -> Refusal | None:

@@ -20,7 +20,7 @@ from server.domain.errors import Refusal
 from server.settings import Settings
 from server.sql import bookings as sql
 from server.sql.connection import Connection, create_pool
-from server.usecases import desk
+from server.usecases.batch import Attempt
 from tests.house import House, make_house
 
 Work = Coroutine[Any, Any, Any]
@@ -66,6 +66,10 @@ class Meeting:
         self._missing = 0
         self._undone = 0
         self._last: Context | None = None
+        self.begun = asyncio.Event()
+        """Somebody has come."""
+        self.overtaken = False
+        """Whether the one that was to be last stayed until the other was done: nothing held the other up."""
         self._look = asyncio.Lock()
 
     async def race(self, *work: Work, last: House | None = None) -> list[Any]:
@@ -87,11 +91,13 @@ class Meeting:
     async def wait(self, context: Context | None = None) -> None:
         """Say that one has read all that it needs, and wait for the other."""
         self._missing -= 1
+        self.begun.set()
         last = context is not None and context is self._last
         while self._missing > 0 or (last and self._undone > 1):
             async with self._look:
                 if await self._watcher.fetchval(SOMEBODY_WAITS):
                     return
+        self.overtaken = last
 
     def _leave(self) -> None:
         # Whoever is done is waited for no more.
@@ -104,13 +110,13 @@ async def meeting(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     """The two processes' desks meet here; nobody waits before `race` is called."""
     watcher = await asyncpg.connect(database_url)
     made = Meeting(watcher)
-    read = desk._Attempt._read_the_rest
+    read = Attempt._read_the_rest
 
-    async def read_and_meet(self: desk._Attempt, *args: Any) -> None:
+    async def read_and_meet(self: Attempt, *args: Any) -> None:
         await read(self, *args)
         await made.wait(self.context)
 
-    monkeypatch.setattr(desk._Attempt, "_read_the_rest", read_and_meet)
+    monkeypatch.setattr(Attempt, "_read_the_rest", read_and_meet)
     yield made
     await watcher.close()
 
@@ -139,17 +145,17 @@ class Protection:
 
     def lock_no_people(self) -> None:
         async def lock(
-            conn: Connection, club_id: int, _people: Iterable[int], days: Iterable[tuple[int, date]], *, timeout: float
+            conn: Connection, club_id: int, _people: Iterable[int], days: Iterable[tuple[int, date]], *, patience: float
         ) -> None:
-            await self._lock(conn, club_id, (), days, timeout=timeout)
+            await self._lock(conn, club_id, (), days, patience=patience)
 
         self._monkeypatch.setattr(sql, "lock_footprint", lock)
 
     def lock_no_club(self) -> None:
         async def lock(
-            conn: Connection, _club: int, people: Iterable[int], days: Iterable[tuple[int, date]], *, timeout: float
+            conn: Connection, _club: int, people: Iterable[int], days: Iterable[tuple[int, date]], *, patience: float
         ) -> None:
-            await self._lock(conn, 0, people, days, timeout=timeout)
+            await self._lock(conn, 0, people, days, patience=patience)
 
         self._monkeypatch.setattr(sql, "lock_footprint", lock)
 

@@ -93,9 +93,10 @@ async def test_a_settled_refusal_is_the_answer_for_a_day_even_when_the_place_is_
     anna, ben = await first.player("anna@club.example"), await first.player("ben@club.example")
     booking = await first.book(ben, "10:00", "11:00")
     wanted = first.wanted("10:00", "11:00")
+    outcome: object = None
     for house in (first, second):
         try:
-            outcome: object = await house.bookings.book(anna, wanted, lambda _: None, key(anna))
+            outcome = await house.bookings.book(anna, wanted, lambda _: None, key(anna))
         except Refusal as refusal:
             outcome = refusal
         if house is first:

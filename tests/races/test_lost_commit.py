@@ -18,7 +18,7 @@ from server.usecases.bookings import Change
 from server.usecases.closures import WantedClosure
 from tests.house import DAY, House
 from tests.races.conftest import double_bookings
-from tests.races.wire import Wire, wire_to
+from tests.wire import Wire, wire_to
 
 
 @pytest.fixture

@@ -67,12 +67,12 @@ async def test_control_read_before_the_lock_an_hour_that_was_given_up_is_refused
     known: dict[int, tuple[int, dict[int, list[Taken]]]] = {}
 
     async def read_then_lock(
-        conn: Connection, club_id: int, people: Iterable[int], days: Iterable[tuple[int, date]], *, timeout: float
+        conn: Connection, club_id: int, people: Iterable[int], days: Iterable[tuple[int, date]], *, patience: float
     ) -> None:
         days = list(days)
         tz = first.catalogues.cached(club_id).tz  # type: ignore[union-attr]  # it has been loaded
         known[conn.get_server_pid()] = await read(conn, club_id, sql.spans_of(days, tz))
-        await lock(conn, club_id, people, days, timeout=timeout)
+        await lock(conn, club_id, people, days, patience=patience)
 
     async def what_was_read(
         conn: Connection, _club_id: int, _spans: Sequence[tuple[int, datetime, datetime]]
@@ -150,9 +150,7 @@ async def cancel_twice(first: House, second: House, meeting: Meeting) -> int:
     return int(await first.context.pool.fetchval(LEDGER_OF_CANCELLED))
 
 
-async def test_what_is_cancelled_twice_at_once_is_refunded_once(
-    first: House, second: House, meeting: Meeting
-) -> None:
+async def test_what_is_cancelled_twice_at_once_is_refunded_once(first: House, second: House, meeting: Meeting) -> None:
     assert await cancel_twice(first, second, meeting) == 0
     assert await first.context.pool.fetchval("SELECT count(*) FROM audit_events WHERE event_type = 'cancelled'") == 1
 
@@ -266,9 +264,7 @@ async def test_control_without_locks_and_constraint_both_move_to_one_place(
     assert await double_bookings(first) == 1
 
 
-async def swap_with_locks_in(
-    order: bool, first: House, second: House, monkeypatch: pytest.MonkeyPatch
-) -> int:
+async def swap_with_locks_in(order: bool, first: House, second: House, monkeypatch: pytest.MonkeyPatch) -> int:
     """Deadlocks when two swap places and take the locks of the courts one by one, in order or from old to new."""
     anna, one, other = await two_bookings(first)
     await second.catalogues.current(second.club_id)
@@ -279,20 +275,20 @@ async def swap_with_locks_in(
     from_old_to_new = {id(first.context.pool): (one, other), id(second.context.pool): (other, one)}
 
     async def one_by_one(
-        conn: Connection, club_id: int, people: Iterable[int], days: Iterable[tuple[int, date]], *, timeout: float
+        conn: Connection, club_id: int, people: Iterable[int], days: Iterable[tuple[int, date]], *, patience: float
     ) -> None:
         days = set(days)
-        old, new = from_old_to_new[id(conn._holder._pool)]  # type: ignore[attr-defined]  # of the pool's proxy
+        _, new = from_old_to_new[id(conn._holder._pool)]  # type: ignore[attr-defined]  # of the pool's proxy
         steps = sorted(days) if order else sorted(days, key=lambda at: at[0] == first.units[new.court_id])
         try:
-            await lock(conn, club_id, people, steps[:1], timeout=5)
+            await lock(conn, club_id, people, steps[:1], patience=5)
             holding.add(steps[0][0])
             if len(holding) == 2:
                 both.set()
             if not order and not found:
                 await both.wait()
             for step in steps[1:]:
-                await lock(conn, club_id, (), [step], timeout=5)
+                await lock(conn, club_id, (), [step], patience=5)
         except asyncpg.DeadlockDetectedError as error:
             found.append(error)
             raise
@@ -307,9 +303,7 @@ async def swap_with_locks_in(
     return len(found)
 
 
-async def test_locks_in_one_order_never_deadlock(
-    first: House, second: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_locks_in_one_order_never_deadlock(first: House, second: House, monkeypatch: pytest.MonkeyPatch) -> None:
     assert await swap_with_locks_in(True, first, second, monkeypatch) == 0
 
 

@@ -9,12 +9,13 @@ from server.usecases.equipment import change_equipment
 from tests.house import DAY, House
 from tests.races.conftest import Meeting, Protection, double_bookings, oversold_pools, refusals
 
+Windows = tuple[tuple[str, str], tuple[str, str]]
 WINDOWS = pytest.mark.parametrize(
-    ("one", "other"),
+    "windows",
     [
-        pytest.param(("10:00", "11:00"), ("10:00", "11:00"), id="identical"),
-        pytest.param(("10:00", "11:00"), ("10:30", "11:30"), id="overlapping"),
-        pytest.param(("10:00", "13:00"), ("11:00", "11:30"), id="one inside the other"),
+        pytest.param((("10:00", "11:00"), ("10:00", "11:00")), id="identical"),
+        pytest.param((("10:00", "11:00"), ("10:30", "11:30")), id="overlapping"),
+        pytest.param((("10:00", "13:00"), ("11:00", "11:30")), id="one inside the other"),
     ],
 )
 
@@ -38,19 +39,17 @@ async def full_court(house: House) -> int:
     return int(court)
 
 
-async def book_at_once(
-    first: House, second: House, meeting: Meeting, one: tuple[str, str], other: tuple[str, str]
-) -> list[str]:
+async def book_at_once(first: House, second: House, meeting: Meeting, windows: Windows) -> list[str]:
     """Two processes book the same court; the codes of the refusals."""
     anna, ben = await first.player("anna@club.example"), await first.player("ben@club.example")
-    return refusals(await meeting.race(first.book(anna, *one), second.book(ben, *other)))
+    return refusals(await meeting.race(first.book(anna, *windows[0]), second.book(ben, *windows[1])))
 
 
 @WINDOWS
 async def test_of_two_windows_that_overlap_one_is_booked(
-    first: House, second: House, meeting: Meeting, one: tuple[str, str], other: tuple[str, str]
+    first: House, second: House, meeting: Meeting, windows: Windows
 ) -> None:
-    assert await book_at_once(first, second, meeting, one, other) == ["slot_taken"]
+    assert await book_at_once(first, second, meeting, windows) == ["slot_taken"]
     assert await double_bookings(first) == 0
 
 
@@ -60,12 +59,11 @@ async def test_the_locks_alone_keep_overlapping_windows_apart(
     second: House,
     meeting: Meeting,
     protection: Protection,
-    one: tuple[str, str],
-    other: tuple[str, str],
+    windows: Windows,
 ) -> None:
     await protection.drop_constraint()
 
-    assert await book_at_once(first, second, meeting, one, other) == ["slot_taken"]
+    assert await book_at_once(first, second, meeting, windows) == ["slot_taken"]
     assert await double_bookings(first) == 0
 
 
@@ -75,12 +73,11 @@ async def test_the_constraint_alone_keeps_overlapping_windows_apart(
     second: House,
     meeting: Meeting,
     protection: Protection,
-    one: tuple[str, str],
-    other: tuple[str, str],
+    windows: Windows,
 ) -> None:
     protection.lock_nothing()
 
-    assert await book_at_once(first, second, meeting, one, other) == ["slot_taken"]
+    assert await book_at_once(first, second, meeting, windows) == ["slot_taken"]
     assert await double_bookings(first) == 0
 
 
@@ -90,13 +87,12 @@ async def test_control_without_locks_and_constraint_overlapping_windows_are_both
     second: House,
     meeting: Meeting,
     protection: Protection,
-    one: tuple[str, str],
-    other: tuple[str, str],
+    windows: Windows,
 ) -> None:
     protection.lock_nothing()
     await protection.drop_constraint()
 
-    assert await book_at_once(first, second, meeting, one, other) == []
+    assert await book_at_once(first, second, meeting, windows) == []
     assert await double_bookings(first) == 1
 
 
@@ -282,9 +278,7 @@ async def close_at_once(first: House, second: House, meeting: Meeting, *, cancel
         court_ids=tuple(first.courts[:2]), start_ts=f"{DAY}T09:00", end_ts=f"{DAY}T12:00", cancel_bookings=cancel
     )
     return refusals(
-        await meeting.race(
-            first.book(anna, "10:00", "11:00"), second.closures.close(staff, second.club_id, wanted)
-        )
+        await meeting.race(first.book(anna, "10:00", "11:00"), second.closures.close(staff, second.club_id, wanted))
     )
 
 
@@ -317,5 +311,3 @@ async def test_control_without_locks_and_constraint_a_booking_is_confirmed_insid
 
     assert await close_at_once(first, second, meeting, cancel=cancel) == []
     assert await first.context.pool.fetchval(CONFIRMED_AND_CLOSED) == 1
-
-
