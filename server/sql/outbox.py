@@ -134,23 +134,3 @@ DELETE FROM idempotency_keys WHERE created_at < $1
 async def delete_idempotency_keys(conn: Connection, *, created_before: datetime) -> None:
     """Forget answers that are no longer repeated (DESIGN 3: kept for 24 h)."""
     await conn.execute(DELETE_IDEMPOTENCY_KEYS, created_before)
-
-
-DELETE_ACCOUNT_LINKS = """
-DELETE FROM account_links WHERE expires_at < $1
-"""
-
-
-async def delete_account_links(conn: Connection, *, expired_before: datetime) -> None:
-    """Forget mailed links that no longer open anything."""
-    await conn.execute(DELETE_ACCOUNT_LINKS, expired_before)
-
-
-DELETE_REFRESH_TOKENS = """
-DELETE FROM refresh_tokens WHERE expires_at < $1
-"""
-
-
-async def delete_refresh_tokens(conn: Connection, *, expired_before: datetime) -> None:
-    """Forget sessions that ended by themselves."""
-    await conn.execute(DELETE_REFRESH_TOKENS, expired_before)

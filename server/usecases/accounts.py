@@ -194,7 +194,7 @@ async def create_admin(context: Context, *, email: str, password: str, name: str
         return user_id
 
 
-async def purge_unverified(context: Context, *, limit: int = 20) -> int:
+async def purge_unverified(context: Context, *, limit: int) -> int:
     """Delete up to `limit` accounts that were never confirmed for a week and never used; how many."""
     made_before = context.clock() - UNVERIFIED_LIFE
     async with acquire(context.pool) as conn, conn.transaction():
@@ -202,7 +202,7 @@ async def purge_unverified(context: Context, *, limit: int = 20) -> int:
         return await sql.delete_unused(conn, user_ids, made_before) if user_ids else 0
 
 
-async def purge_tokens(context: Context, *, limit: int = 1000) -> int:
+async def purge_tokens(context: Context, *, limit: int) -> int:
     """Delete up to `limit` refresh tokens and as many mailed links that nobody can use any more; how many."""
     now = context.clock()
     # A revoked session is remembered for as long as its access tokens live.
