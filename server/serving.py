@@ -21,8 +21,8 @@ GRACE = 20  # seconds that requests under way may still take at shutdown
 KEEP_ALIVE = 75  # seconds; longer than a load balancer's idle timeout, so that it is never us who hang up first
 
 
-def listen(settings: Settings, *, shared: bool) -> socket.socket:
-    """A socket bound to HOST and PORT.
+def bind(settings: Settings, *, shared: bool) -> socket.socket:
+    """A socket bound to HOST and PORT, which does not listen yet.
 
     With `shared` several processes bind the same port and the kernel spreads connections over them evenly (one
     accepting socket for all is emptied by whichever process wakes first). Raises `SettingsError` if the address
@@ -34,7 +34,6 @@ def listen(settings: Settings, *, shared: bool) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         bound.bind((settings.host.strip("[]"), settings.port))
-        bound.listen(BACKLOG)
     except OSError as error:
         bound.close()
         raise SettingsError(_refusal(settings, error)) from None
@@ -50,7 +49,7 @@ def require_free_port(settings: Settings, *, patience: float = 0) -> None:
     deadline = time.monotonic() + patience
     while True:
         try:
-            listen(settings, shared=False).close()
+            bind(settings, shared=False).close()  # listening would take a client's connection and drop it
         except SettingsError:
             if time.monotonic() >= deadline:
                 raise
@@ -61,7 +60,7 @@ def require_free_port(settings: Settings, *, patience: float = 0) -> None:
 
 def serve_here(settings: Settings, *, shared: bool) -> None:
     """Serve until SIGINT or SIGTERM, then finish the requests under way. Raises `SettingsError` for a taken port."""
-    with listen(settings, shared=shared) as bound:
+    with bind(settings, shared=shared) as bound:
         config = uvicorn.Config(
             "server.app:app",
             loop="uvloop",
