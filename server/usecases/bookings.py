@@ -68,7 +68,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     court_id: int | msgspec.UnsetType = msgspec.UNSET
     start_ts: str | msgspec.UnsetType = msgspec.UNSET
     end_ts: str | msgspec.UnsetType = msgspec.UNSET
-    coach_id: int | None | msgspec.UnsetType = msgspec.UNSET
+    coach_id: int | msgspec.UnsetType | None = msgspec.UNSET
     equipment: tuple[EquipmentItem, ...] | msgspec.UnsetType = msgspec.UNSET
     expected_total: int | None = None
 
@@ -209,7 +209,9 @@ class Bookings:
         limit: int,
     ) -> Sequence[Booking]:
         """One's own bookings that overlap [since, until), in the order of their start."""
-        return await self._list(identity.user_id, None, status, since, until, after, limit)
+        return await self._list(
+            user_id=identity.user_id, club_id=None, status=status, since=since, until=until, after=after, limit=limit
+        )
 
     async def list_of_club(
         self,
@@ -222,12 +224,15 @@ class Bookings:
         limit: int,
     ) -> Sequence[Booking]:
         """All bookings of a club, for its staff."""
-        return await self._list(None, club_id, status, since, until, after, limit)
+        return await self._list(
+            user_id=None, club_id=club_id, status=status, since=since, until=until, after=after, limit=limit
+        )
 
     # -- inside ------------------------------------------------------------------------------------------
 
     async def _list(
         self,
+        *,
         user_id: int | None,
         club_id: int | None,
         status: str | None,

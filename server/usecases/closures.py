@@ -149,7 +149,8 @@ class Closures:
             if not isinstance(outcome, Stale):
                 break
         accepted = settled(outcome)
-        assert isinstance(accepted, Accepted)  # closures carry no idempotency key, so nothing is replayed
+        if not isinstance(accepted, Accepted):
+            raise TypeError("a closure carries no idempotency key, so it cannot be replayed")
         return accepted
 
 
