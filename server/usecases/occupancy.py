@@ -17,7 +17,7 @@ from server.domain.errors import NotFound, Unavailable
 from server.domain.grid import DayState
 from server.domain.slots import day_interval
 from server.sql import grid as sql
-from server.sql.connection import acquire
+from server.sql.connection import Connection, acquire
 from server.usecases.catalogue import Catalogues
 from server.usecases.gathering import Gathering
 
@@ -70,14 +70,9 @@ class Occupancy:
             for key, mark in marks.items():
                 state = self._kept.get(key)
                 if state is None or (state.epoch, state.config_version, state.total) != mark:
-                    zone = (await self._catalogues.by_id(key[0])).tz
-                    bounds = day_interval(key[1], zone)
                     # Another configuration may have another zone or other units: its days are read afresh.
                     same = state is not None and (state.epoch, state.config_version) == mark[:2]
-                    known = state if same else None
-                    state = await sql.fetch_day(conn, *key, bounds, known)
-                    if state is not None and known is not None and state.epoch != known.epoch:
-                        state = await sql.fetch_day(conn, *key, bounds, None)
+                    state = await self._fetch(conn, key, state if same else None)
                     if state is None:
                         continue
                     self._kept[key] = state
@@ -86,3 +81,20 @@ class Occupancy:
         while len(self._kept) > KEPT_DAYS:
             self._kept.popitem(last=False)
         return states
+
+    async def _fetch(self, conn: Connection, key: Key, known: DayState | None) -> DayState | None:
+        """The state of a club-day, cut at the midnights of the configuration that it belongs to."""
+        club_id, day = key
+        try:
+            catalogue = self._catalogues.cached(club_id) or await self._catalogues.load(club_id, conn=conn)
+            for _ in range(TRIES):
+                state = await sql.fetch_day(conn, club_id, day, day_interval(day, catalogue.tz), known)
+                if state is None:
+                    return None
+                if state.config_version == catalogue.config_version and (known is None or state.epoch == known.epoch):
+                    return state
+                known = None
+                catalogue = await self._catalogues.load(club_id, state.config_version, conn=conn)
+        except NotFound:
+            return None  # retired a moment ago; others wait for the days of other clubs
+        raise Unavailable("The club's settings are being changed at the moment. Try again.")
