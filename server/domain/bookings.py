@@ -39,9 +39,13 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     cancelled_at: datetime | None = None
 
     def same_place(self, other: Booking) -> bool:
-        """Whether both occupy the same resources at the same time, in the same state."""
+        """Whether both occupy the same resources at the same time, in the same state, and were moved equally often.
+
+        A move to where it was is a move: two changes of one booking in one batch would write what it holds twice.
+        """
         return (
-            self.court_id == other.court_id
+            self.revision == other.revision
+            and self.court_id == other.court_id
             and self.interval == other.interval
             and self.coach_id == other.coach_id
             and self.equipment == other.equipment
@@ -110,6 +114,8 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
     idempotency: IdempotencyKey | None = None
     checked_version: int = 0
     """The `config_version` under which the slot passed the policy; another one checks again."""
+    member: bool = True
+    """Whether the asker is a member of the club, where a club shows itself to its members alone."""
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True):

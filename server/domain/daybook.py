@@ -168,6 +168,8 @@ def _book(
     daybook: Daybook, writes: Writes, request: Book, now: datetime, new_id: Callable[[], UUID]
 ) -> Outcome:
     catalogue, party = daybook.catalogue, request.party
+    if not request.member and catalogue.grid_visibility != "public":
+        return errors.NotFound()
     overrides, price = _admit(daybook, request, now, ignoring=None)
     booking = Booking(
         id=request.booking_id,
@@ -273,6 +275,10 @@ def _close(
         current = daybook.bookings.get(owner)
         if owner not in seen or current is None or not current.same_place(seen[owner]):
             return Stale()
+        if current.interval.end <= now:
+            return errors.BadTime(
+                "Bookings that have been played are in the way, and stay. Begin the closure later.", field="start_ts"
+            )
     cancelled = []
     for owner in sorted(in_the_way):
         booking = _call_off(daybook, writes, daybook.bookings[owner], now)

@@ -71,8 +71,8 @@ async def change_court(
 async def retire_court(catalogues: Catalogues, actor_id: int, court_id: int, version: int) -> None:
     """Take a court that is at `version` out of service.
 
-    Raises `NotFound`, `PreconditionFailed`, `CapacityInUse` (bookings have not ended) or `Conflict` (others are
-    made of it).
+    Raises `NotFound`, `PreconditionFailed`, `CapacityInUse` (bookings have not ended, or closures that lie on other
+    courts too) or `Conflict` (others are made of it).
     """
     before = await read_court(catalogues, court_id)
     async with changing(catalogues, before.club_id, actor_id) as change:
@@ -80,7 +80,9 @@ async def retire_court(catalogues: Catalogues, actor_id: int, court_id: int, ver
         before = _stored(row)
         check_version(before.version, version)
         await _refuse_if_composed_of(change, row)
-        if await sql.fetch_court_needed(change.conn, court_id, change.now, by_closures=False):
+        # Who lifts a closure of a court that is gone would not know whose rows of the grid change with it.
+        shared = bool(before.part.units)
+        if await sql.fetch_court_needed(change.conn, court_id, change.now, by_closures=shared):
             raise CapacityInUse
         await sql.update_court_retired(change.conn, court_id, change.now)
         change.record("catalogue.court_retired", court_id=court_id)
