@@ -195,7 +195,8 @@ async def list_bookings(request: Request[Any, Any, Any]) -> Response[BookingPage
     else:
         found = await bookings.list_own(identity, status=status, since=since, until=until, after=after, limit=limit)
     page = found[: query.limit]
-    views = [view_of(booking, await catalogues.by_id(booking.club_id)) for booking in page]
+    clubs = {club_id: await catalogues.even_retired(club_id) for club_id in {booking.club_id for booking in page}}
+    views = [view_of(booking, clubs[booking.club_id]) for booking in page]
     last = page[-1] if len(found) > query.limit else None
     return json_response(BookingPage(views, _cursor_after(last) if last is not None else None), 200)
 

@@ -88,7 +88,7 @@ SELECT c.id, c.slug, c.name, c.zone, c.currency, c.grid_visibility, c.config_ver
         ) ORDER BY p.priority, p.id), '[]')::text
         FROM pricing_rules p WHERE p.club_id = c.id AND p.retired_at IS NULL) AS rules
 FROM clubs c
-WHERE c.id = $1 AND c.retired_at IS NULL
+WHERE c.id = $1 AND (c.retired_at IS NULL OR $2)
 """
 
 
@@ -110,9 +110,14 @@ _exceptions = msgspec.json.Decoder(list[tuple[date, int | None, int | None]])
 _rules = msgspec.json.Decoder(tuple[PricingRule, ...])
 
 
-async def fetch_catalogue(conn: Connection, club_id: int) -> tuple[str, Catalogue] | None:
-    """The database's epoch and the club's configuration, of one snapshot; None if the club is unknown or retired."""
-    row = await conn.fetchrow(FETCH_CATALOGUE, club_id)
+async def fetch_catalogue(
+    conn: Connection, club_id: int, *, even_retired: bool = False
+) -> tuple[str, Catalogue] | None:
+    """The database's epoch and the club's configuration, of one snapshot.
+
+    None if the club is unknown, or retired and not asked for all the same.
+    """
+    row = await conn.fetchrow(FETCH_CATALOGUE, club_id, even_retired)
     if row is None:
         return None
     catalogue = Catalogue(

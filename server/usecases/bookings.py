@@ -30,13 +30,22 @@ from server.domain.bookings import (
     Stale,
 )
 from server.domain.catalogue import Catalogue
-from server.domain.errors import Forbidden, InvalidRequest, NotFound, Refusal, UnknownCourt, UnknownUser
+from server.domain.errors import (
+    Forbidden,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    NotFound,
+    Refusal,
+    UnknownCourt,
+    UnknownUser,
+)
 from server.domain.people import Identity
 from server.domain.pricing import EquipmentItem, Price
 from server.domain.slots import Interval, parse_instant
 from server.sql import bookings as sql
 from server.sql import people
 from server.sql.connection import acquire
+from server.usecases.batch import ANSWERS_KEPT
 from server.usecases.catalogue import Catalogues
 from server.usecases.desk import Desks, settled
 from server.usecases.ids import uuid7
@@ -116,12 +125,25 @@ class Bookings:
         Raises the refusals of policy, quota, price and capacity, `Forbidden` where a player books for somebody
         else and `UnknownUser` where staff names nobody.
         """
-        catalogue = await self._club_of(wanted.court_id)
-        check(catalogue)
+        try:
+            club_id, request = await self._asked(identity, wanted, check, idempotency)
+        except Refusal as refusal:
+            return await self._answered(idempotency, refusal)
+        return settled(await self._desks.of(club_id).submit(request))
+
+    async def _asked(
+        self,
+        identity: Identity,
+        wanted: Wanted,
+        check: Callable[[Catalogue], object],
+        idempotency: IdempotencyKey | None,
+    ) -> tuple[int, Book]:
+        """The club, and what is asked of its desk. Raises what is refused without looking at what is taken."""
+        catalogue, _ = await self._on_current(await self._club_of(wanted.court_id), check)
         party = await self._party(identity, catalogue, wanted.user_email)
         catalogue, interval = await self._on_current(catalogue, lambda now_: self._admissible(now_, wanted, party))
         now = self._context.clock()
-        request = Book(
+        return catalogue.club_id, Book(
             op_id=uuid7(now),
             booking_id=uuid7(now),
             grid_ref=new_grid_ref(),
@@ -133,8 +155,8 @@ class Bookings:
             expected_total=wanted.expected_total,
             idempotency=idempotency,
             checked_version=catalogue.config_version,
+            member=catalogue.club_id in identity.memberships,
         )
-        return settled(await self._desks.of(catalogue.club_id).submit(request))
 
     async def cancel(
         self, identity: Identity, booking_id: UUID, idempotency: IdempotencyKey | None = None
@@ -145,7 +167,7 @@ class Bookings:
             party = Party(user_id=seen.user_id, actor_id=identity.user_id, staff=identity.is_staff_of(seen.club_id))
             return Cancel(op_id=self._new_id(), party=party, seen=seen, idempotency=idempotency)
 
-        return await self._with_seen(identity, booking_id, ask)
+        return await self._with_seen(identity, booking_id, ask, idempotency)
 
     async def move(
         self, identity: Identity, booking_id: UUID, change: Change, idempotency: IdempotencyKey | None = None
@@ -188,7 +210,7 @@ class Bookings:
                 idempotency=idempotency,
             )
 
-        return await self._with_seen(identity, booking_id, ask)
+        return await self._with_seen(identity, booking_id, ask, idempotency)
 
     async def fetch(self, identity: Identity, booking_id: UUID) -> tuple[Booking, Catalogue]:
         """A booking of one's own, or any of the club for its staff. Raises `NotFound`."""
@@ -196,21 +218,22 @@ class Bookings:
             booking = await sql.fetch_booking(conn, booking_id)
         if booking is None or (booking.user_id != identity.user_id and not identity.is_staff_of(booking.club_id)):
             raise NotFound("You have no booking with that id.")
-        return booking, await self._catalogues.by_id(booking.club_id)
+        return booking, await self._catalogues.even_retired(booking.club_id)
 
     async def list_own(
         self,
         identity: Identity,
         *,
+        club_id: int | None = None,
         status: str | None,
         since: datetime | None,
         until: datetime | None,
         after: tuple[datetime, UUID] | None,
         limit: int,
     ) -> Sequence[Booking]:
-        """One's own bookings that overlap [since, until), in the order of their start."""
+        """One's own bookings that overlap [since, until), in the order of their start; None is any club."""
         return await self._list(
-            user_id=identity.user_id, club_id=None, status=status, since=since, until=until, after=after, limit=limit
+            user_id=identity.user_id, club_id=club_id, status=status, since=since, until=until, after=after, limit=limit
         )
 
     async def list_of_club(
@@ -306,14 +329,37 @@ class Bookings:
             raise UnknownUser(field="user_email")
         return Party(user_id=player["id"], actor_id=identity.user_id, staff=True, tier=player["tier"])
 
+    async def _answered(self, idempotency: IdempotencyKey | None, refusal: Refusal) -> Replay:
+        """What was answered under the key when it was asked first; raises the refusal if nothing was.
+
+        A slot begins, and rules change: what was granted then may be refused now, to whoever lost the answer.
+        """
+        if idempotency is not None and refusal.status < 500:
+            since = self._context.clock() - ANSWERS_KEPT
+            async with acquire(self._context.pool) as conn:
+                answers = await sql.list_answers(conn, [idempotency.identity], since)
+            for answer in answers.values():
+                if answer.request_hash != idempotency.request_hash:
+                    raise IdempotencyKeyReused
+                return Replay(answer.status, answer.body)
+        raise refusal
+
     async def _with_seen(
-        self, identity: Identity, booking_id: UUID, ask: Callable[[Booking], Awaitable[Request]]
+        self,
+        identity: Identity,
+        booking_id: UUID,
+        ask: Callable[[Booking], Awaitable[Request]],
+        idempotency: IdempotencyKey | None,
     ) -> Accepted | Replay:
         """Submit what was asked about a booking; if it changed meanwhile, read it again and ask again."""
         outcome: Outcome = Stale()
         for _ in range(STALE_TRIES):
             seen, _catalogue = await self.fetch(identity, booking_id)
-            outcome = await self._desks.of(seen.club_id).submit(await ask(seen))
+            try:
+                request = await ask(seen)
+            except Refusal as refusal:
+                return await self._answered(idempotency, refusal)
+            outcome = await self._desks.of(seen.club_id).submit(request)
             if not isinstance(outcome, Stale):
                 break
         return settled(outcome)

@@ -93,6 +93,17 @@ class Catalogues:
         """The club with that id. Raises `NotFound`."""
         return self.cached(club_id) or await self.current(club_id)
 
+    async def even_retired(self, club_id: int) -> Catalogue:
+        """As `by_id`, also for a club that is retired: what was booked there keeps its place and its zone."""
+        try:
+            return await self.by_id(club_id)
+        except NotFound:
+            async with acquire(self.context.pool) as conn:
+                found = await sql.fetch_catalogue(conn, club_id, even_retired=True)
+            if found is None:
+                raise
+            return found[1]
+
     async def of_court(self, court_id: int) -> Catalogue:
         """The club that a court belongs to. Raises `NotFound` if the court is unknown or retired."""
         known = self._club_of_court.get(court_id)
