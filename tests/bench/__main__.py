@@ -45,11 +45,12 @@ def main() -> int:
     with running_stack() as stack:
         report.servers = stack.versions()
         set_up(stack)
+        before = len(stack.postgres_lines("ERROR:"))
         for name, part in PARTS.items():
             if not options.names or name in options.names:
                 print(f"{name}: {part.about}", flush=True)
                 part.run(stack, QUICK if options.quick else THOROUGH, report)
-        errors = Counter(line.partition("ERROR:")[2].strip() for line in stack.postgres_lines("ERROR:"))
+        errors = Counter(line.partition("ERROR:")[2].strip() for line in stack.postgres_lines("ERROR:")[before:])
         report.say(f"errors in the Postgres log: {dict(errors) or 'none'}")
     print(f"\n{report.table()}\n\n{report.write(options.results)}")
     for breach in report.breaches:

@@ -30,7 +30,7 @@ class Pace:
 
 
 THOROUGH = Pace(rounds=5, seconds=5, warm_up=3, history=1_000_000, redis_bookings=6000, contended_rounds=15)
-QUICK = Pace(rounds=1, seconds=0.3, warm_up=0, history=20_000, redis_bookings=400, contended_rounds=2)
+QUICK = Pace(rounds=1, seconds=0.3, warm_up=0, history=5_000, redis_bookings=400, contended_rounds=2)
 
 
 class Part(NamedTuple):
