@@ -10,7 +10,7 @@ import msgspec
 from server.domain import capacity, policy, pricing
 from server.domain.capacity import Taken
 from server.domain.catalogue import Catalogue, Coach, Court, Equipment
-from server.domain.errors import BadDuration, BadTime, OutsideHorizon, OutsideHours, Refusal
+from server.domain.errors import BadDuration, BadTime, LeavesGap, OutsideHorizon, OutsideHours, Refusal
 from server.domain.pricing import Price
 from server.domain.slots import Interval
 
@@ -21,7 +21,7 @@ class FreeCourt(msgspec.Struct, frozen=True):
     court: Court
     price: Price
     refusal: Refusal | None
-    """Why it cannot be booked for exactly this interval all the same: its length, its start or the horizon."""
+    """Why it cannot be booked for exactly this interval all the same: its length, its start, the horizon or a gap."""
 
 
 class FreeCoach(msgspec.Struct, frozen=True):
@@ -64,9 +64,10 @@ def available(
         refusal: Refusal | None = None
         try:
             policy.check_slot(catalogue, court, interval, now=now, tier=tier, staff=staff)
+            capacity.check_court(catalogue, taken, court, interval, None, now=now, staff=staff)
         except OutsideHours:
             continue
-        except (BadDuration, BadTime, OutsideHorizon) as reason:
+        except (BadDuration, BadTime, OutsideHorizon, LeavesGap) as reason:
             refusal = reason
         if refusal is not None and not policy.is_open(catalogue, interval):
             continue

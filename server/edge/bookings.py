@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -18,10 +19,10 @@ from litestar.status_codes import HTTP_200_OK
 from server.domain import errors
 from server.domain.bookings import Accepted, Booking, IdempotencyKey, Replay
 from server.domain.catalogue import Catalogue
-from server.domain.errors import InvalidRequest, Refusal
+from server.domain.errors import BadTime, InvalidRequest, Refusal
 from server.domain.people import Identity
 from server.domain.pricing import EquipmentItem, Price
-from server.domain.slots import day_interval, isoformat, parse_instant
+from server.domain.slots import FIRST_YEAR, LAST_YEAR, day_interval, isoformat, parse_instant
 from server.edge.errors import PROBLEM_JSON, problem_document, problems
 from server.edge.identity import identity_of, may_see, require_staff
 from server.edge.requests import Count, Id, documented, header_of, query_of
@@ -30,7 +31,7 @@ from server.usecases.catalogue import Catalogues
 
 Moment = Annotated[str, msgspec.Meta(max_length=40, description="ISO 8601; without an offset the club's local time.")]
 MAX_KEY_LENGTH = 255
-DATE_LENGTH = 10
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 BOOKING_REFUSALS = (
     errors.UnknownCourt,
@@ -173,27 +174,42 @@ async def book(request: Request[Any, Any, Any], data: JSONBody[NewBooking]) -> R
 
 @get(
     "/api/bookings",
-    responses=problems(errors.BadTime, errors.Forbidden),
+    responses=problems(errors.BadTime, errors.Forbidden, errors.NotFound),
     opt=documented(query=BookingQuery),
     tags=["bookings"],
     summary="List bookings",
 )
 async def list_bookings(request: Request[Any, Any, Any]) -> Response[BookingPage]:
-    """One's own bookings that overlap [from, to), in the order of their start; with `everyone`, the club's."""
+    """One's own bookings that overlap [from, to), in the order of their start; with `everyone`, the club's.
+
+    With `club` only those of that club.
+    """
     identity = identity_of(request)
     query = query_of(request, BookingQuery)
     catalogues: Catalogues = request.app.state.catalogues
     club = await catalogues.by_slug(query.club)
+    if query.club is not None:
+        may_see(request, club)
     bookings: Bookings = request.app.state.bookings
     status, after, limit = query.status, _cursor(query.cursor), query.limit + 1
     since, until = _moment(query.since, club, "from"), _moment(query.until, club, "to")
+    if since is not None and until is not None and until < since:
+        raise BadTime("The end must not be before the start.", field="to")
     if query.everyone:
         require_staff(request, club.club_id)
         found = await bookings.list_of_club(
             club.club_id, status=status, since=since, until=until, after=after, limit=limit
         )
     else:
-        found = await bookings.list_own(identity, status=status, since=since, until=until, after=after, limit=limit)
+        found = await bookings.list_own(
+            identity,
+            club_id=club.club_id if query.club is not None else None,
+            status=status,
+            since=since,
+            until=until,
+            after=after,
+            limit=limit,
+        )
     page = found[: query.limit]
     clubs = {club_id: await catalogues.even_retired(club_id) for club_id in {booking.club_id for booking in page}}
     views = [view_of(booking, clubs[booking.club_id]) for booking in page]
@@ -307,15 +323,15 @@ def json_response(document: object, status: int, headers: dict[str, str] | None 
 def _answer(request: Request[Any, Any, Any], outcome: Accepted | Replay, status: int) -> Response[BookingView]:
     if isinstance(outcome, Replay):
         media_type = PROBLEM_JSON if outcome.status >= 400 else MediaType.JSON  # noqa: PLR2004 - HTTP
-        return Response(  # type: ignore[return-value] # the first answer's bytes
+        replay: Response[Any] = Response(
             outcome.body,
             status_code=outcome.status,
             media_type=media_type,
             headers={"Idempotency-Replayed": "true"},
         )
-    return Response(  # type: ignore[return-value] # encoded here, once
-        _encoded(request, outcome), status_code=status, media_type=MediaType.JSON
-    )
+        return replay
+    answer: Response[Any] = Response(_encoded(request, outcome), status_code=status, media_type=MediaType.JSON)
+    return answer
 
 
 def _encoded(request: Request[Any, Any, Any], accepted: Accepted) -> bytes:
@@ -354,11 +370,14 @@ def _render(request: Request[Any, Any, Any], status: int) -> Callable[[Accepted 
 def _moment(text: str | None, catalogue: Catalogue, field: str) -> datetime | None:
     if text is None:
         return None
-    if len(text) == DATE_LENGTH:
+    if _DATE.fullmatch(text):
         try:
-            return day_interval(date.fromisoformat(text), catalogue.tz).start
-        except (ValueError, OverflowError):
-            raise InvalidRequest("Write a date such as 2026-12-01.", field=field) from None
+            day = date.fromisoformat(text)
+        except ValueError:
+            raise BadTime("There is no such date in the calendar.", field=field) from None
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise BadTime(f"Write a day in the years {FIRST_YEAR} to {LAST_YEAR}.", field=field)
+        return day_interval(day, catalogue.tz).start
     return parse_instant(text, catalogue.tz, field=field)
 
 
@@ -384,6 +403,6 @@ def place_of_cursor(text: str) -> tuple[datetime, UUID]:
         moment = datetime.fromisoformat(start)
         if moment.tzinfo is None:
             raise ValueError(text)
-        return moment, UUID(row_id)
-    except (ValueError, binascii.Error, UnicodeError):
+        return moment.astimezone(UTC), UUID(row_id)
+    except (ValueError, OverflowError, binascii.Error, UnicodeError):
         raise InvalidRequest("Send the `next` of an earlier answer as it was.", field="cursor") from None

@@ -74,7 +74,7 @@ class CoachItem(msgspec.Struct, frozen=True, kw_only=True):
     exceptions: list[DatedWire]
 
 
-class EquipmentItem(msgspec.Struct, frozen=True, kw_only=True):
+class PoolItem(msgspec.Struct, frozen=True, kw_only=True):
     """A pool of equal items. `price` is minor units per item and booking, or per item and hour."""
 
     id: int
@@ -108,7 +108,7 @@ class Coaches(msgspec.Struct, frozen=True):
 class EquipmentPools(msgspec.Struct, frozen=True):
     """A club's equipment."""
 
-    items: list[EquipmentItem]
+    items: list[PoolItem]
     next: None = None
 
 
@@ -208,7 +208,7 @@ async def list_equipment(request: AnyRequest) -> Response[EquipmentPools]:
     club = await club_of(request)
     may_see(request, club)
     pools = [
-        EquipmentItem(
+        PoolItem(
             id=pool.id,
             name=pool.name,
             quantity=pool.quantity,

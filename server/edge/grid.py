@@ -19,7 +19,7 @@ from server.domain.errors import BadDuration, BadTime
 from server.domain.grid import DayState, Row, etag_of, fullness, open_of, row_of, taken_of
 from server.domain.people import Identity
 from server.domain.pricing import Price, court_prices
-from server.domain.slots import Interval, days_of, isoformat, local_day, parse_instant
+from server.domain.slots import FIRST_YEAR, LAST_YEAR, Interval, days_of, isoformat, local_day, parse_instant
 from server.edge.bookings import Moment
 from server.edge.errors import problems
 from server.edge.identity import identity_of, may_see
@@ -93,7 +93,7 @@ class PricesView(msgspec.Struct, frozen=True):
 
 class CourtView(msgspec.Struct, frozen=True):
     """A court that is free for all of the interval. `refusal` is the code that a booking of just this interval
-    would meet (its length, start or the horizon), or null where it can be booked."""
+    would meet (its length, start, the horizon or a gap), or null where it can be booked."""
 
     id: int
     name: str
@@ -175,12 +175,12 @@ async def grid(request: Request[Any, Any, Any]) -> Response[GridView]:
     may_see(request, catalogue)
     bodies: Bodies = request.app.state.bodies
     body, etag = bodies.of(("grid", state.club_id, state.day), state, lambda: _grid_body(catalogue, state))
-    return _cached(request, body, etag)
+    return _cached(request, body, etag, private=_is_private(catalogue))
 
 
 @get(
     "/api/days",
-    responses=problems(errors.NotFound, errors.BadTime),
+    responses=problems(errors.NotFound, errors.BadTime, errors.BadDuration),
     opt=documented(query=DaysQuery, headers=("If-None-Match",)),
     tags=["grid"],
     summary="How full the days are",
@@ -203,7 +203,8 @@ async def days(request: Request[Any, Any, Any]) -> Response[DaysView]:
         DayView(state.day, open_of(catalogue, state.day), fullness(catalogue, state), catalogue.config_version)
         for state in states
     ]
-    return _cached(request, _encoder.encode(DaysView(views)), etag_of(catalogue, states))
+    body, etag = _encoder.encode(DaysView(views)), etag_of(catalogue, states)
+    return _cached(request, body, etag, private=_is_private(catalogue))
 
 
 @get(
@@ -235,7 +236,8 @@ async def prices(request: Request[Any, Any, Any]) -> Response[PricesView]:
         for court in catalogue.courts
     ]
     body = _encoder.encode(PricesView(catalogue.slug, day, catalogue.currency, catalogue.config_version, items))
-    return _cached(request, body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', private=tier is not None)
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return _cached(request, body, etag, private=tier is not None or _is_private(catalogue))
 
 
 @get(
@@ -268,9 +270,8 @@ async def availability(request: Request[Any, Any, Any]) -> Response[Availability
     key = ("availability", catalogue.club_id, interval, minute, *_standing(identity, catalogue))
     bodies: Bodies = request.app.state.bodies
     body, _ = bodies.of(key, tuple(states), lambda: _availability_body(catalogue, states, interval, now, identity))
-    return Response(  # type: ignore[return-value] # encoded once
-        body, media_type=MediaType.JSON, headers={"Cache-Control": "no-store"}
-    )
+    answer: Response[Any] = Response(body, media_type=MediaType.JSON, headers={"Cache-Control": "no-store"})
+    return answer
 
 
 handlers = [grid, days, prices, availability]
@@ -380,9 +381,14 @@ def _today(request: Request[Any, Any, Any], catalogue: Catalogue) -> date:
 
 
 def _within_years(day: date, field: str) -> date:
-    if not 2000 <= day.year <= 2200:  # noqa: PLR2004 - as slots.parse_instant
-        raise BadTime("Write a day in the years 2000 to 2200.", field=field)
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise BadTime(f"Write a day in the years {FIRST_YEAR} to {LAST_YEAR}.", field=field)
     return day
+
+
+def _is_private(catalogue: Catalogue) -> bool:
+    """Whether the answer is not for caches that serve several people."""
+    return catalogue.grid_visibility != "public"
 
 
 def _cached(request: Request[Any, Any, Any], body: bytes, etag: str, *, private: bool = False) -> Response[Any]:
