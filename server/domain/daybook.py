@@ -208,6 +208,10 @@ def _move(
     if current.interval.end <= now or (current.interval.start <= now and not party.staff):
         return errors.NotMovable("This booking has begun, so it can no longer be moved.")
     overrides, price = _admit(daybook, request, now, ignoring=current)
+    # What a late move gives up is given up late: else one would move to something cheap and cancel that.
+    late = now > current.cancel_until and not party.staff
+    less = max(current.price.total - price.total, 0)
+    fee = pricing.half_even(less * current.late_fee_percent, 100) if late else 0
     moved = msgspec.structs.replace(
         current,
         court_id=request.court_id,
@@ -230,9 +234,12 @@ def _move(
     if held is not None and current.interval in held:
         held[held.index(current.interval)] = moved.interval
     _tell(
-        writes, "moved", request.op_id, moved, party.actor_id, new_id, overrides=overrides, previous=place_of(current)
-    )
+        writes, "moved", request.op_id, moved, party.actor_id, new_id, overrides=overrides, previous=place_of(current),
+        fee=fee,
+    )  # fmt: skip
     _owe(writes, moved, price.total - current.price.total)
+    if fee:
+        writes.ledger.append(LedgerEntry.of(moved, "fee", fee))
     return Accepted(booking=moved)
 
 

@@ -28,7 +28,7 @@ SELECT b.status, b.start_ts, b.end_ts, b.cancel_until, b.price_total, b.price_cu
            JOIN equipment ON equipment.id = item.equipment_id
            ORDER BY equipment.id
        ) AS equipment,
-       (SELECT coalesce(sum(amount), 0)::integer FROM ledger WHERE booking_id = b.id AND kind = 'fee') AS fee
+       (SELECT coalesce(sum(amount), 0)::bigint FROM ledger WHERE booking_id = b.id AND kind = 'fee') AS fee
 FROM bookings b
 JOIN clubs ON clubs.id = b.club_id
 JOIN courts ON courts.id = b.court_id
