@@ -116,7 +116,8 @@ async def change_user(
     """Change a member whose version is `version`. A new role or a suspension ends the member's sessions.
 
     Staff changes players; staff and admins are changed, and made, by admins. A suspension holds in every club, so
-    it takes an admin of each club in which the member is more than a player. The last admin of a club stays.
+    it takes an admin of each club in which the member is more than a player, and an operator for an operator. The
+    last admin of a club stays.
     Raises `NotFound`, `PreconditionFailed`, `Forbidden`, `Conflict`, `InvalidRequest`.
     """
     now = context.clock()
@@ -136,6 +137,8 @@ async def change_user(
         if suspended != person.suspended or name != person.name:
             for elevated in await users.list_elevated(conn, user_id):
                 _require_admin(actor, elevated["club_id"])
+            if account["operator"] and not actor.operator and actor.user_id != user_id:
+                raise Forbidden("Who runs the installation is changed by those who run it.")
         alone = await users.list_clubs_left_alone(conn, user_id)
         if (role != "admin" and club_id in alone) or (suspended and not person.suspended and alone):
             raise Conflict("This is the club's last administrator. Make somebody else one first.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from server.context import Context
@@ -128,6 +129,19 @@ async def test_a_suspension_takes_an_admin_of_every_club_where_the_member_is_sta
         }
     )
     assert (await change(context, both, club_id, person.id, Change(suspended=True))).suspended
+
+
+async def test_an_operator_is_shut_out_or_renamed_by_operators_only(
+    context: Context, club_id: int, staff: Identity, admin: Identity
+) -> None:
+    operator = await accounts.create_admin(context, email=ANN, password=PASSWORD)
+    await give_role(context, operator, club_id, "player")
+    for wanted in (Change(suspended=True), Change(name="x")):
+        for actor in (staff, admin):
+            with pytest.raises(Forbidden):
+                await change(context, actor, club_id, operator, wanted)
+    peer = msgspec.structs.replace(admin, operator=True)
+    assert (await change(context, peer, club_id, operator, Change(suspended=True))).suspended
 
 
 async def test_a_suspension_or_a_new_role_ends_the_sessions_and_a_tier_does_not(
