@@ -73,6 +73,35 @@ class _JsonHandler(logging.StreamHandler[TextIO]):
     """Ours, so that configuring twice does not write each line twice."""
 
 
+# What Postgres and asyncpg add to an error: the row that failed, the value of a parameter.
+_ROW = re.compile(r"(?s)\nDETAIL:.*?(?=\nHINT:|\Z)")
+_VALUE = re.compile(r"(?s)(invalid input for query argument \$\d+: ).*(?= \()")
+
+
+def _without_rows(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """What is logged, without the values from the database's errors: they may be addresses or hashes."""
+    return {name: _cleaned(value) for name, value in event.items()}
+
+
+def _cleaned(value: Any) -> Any:
+    match value:
+        case str():
+            return _VALUE.sub(r"\1…", _ROW.sub("", value))
+        case list():
+            return [_cleaned(item) for item in value]
+        case dict():
+            return {name: _cleaned(item) for name, item in value.items()}
+        case _:
+            return value
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Cut the query off the path in a record of uvicorn.access: (client, method, path, HTTP version, status)."""
+    if isinstance(record.args, tuple) and len(record.args) == 5 and isinstance(record.args[2], str):
+        record.args = (*record.args[:2], record.args[2].partition("?")[0], *record.args[3:])
+    return True
+
+
 def configure_logging(settings: Settings) -> None:
     """One JSON object a line on standard error, ours and the libraries' alike, from LOG_LEVEL on."""
     level = logging.DEBUG if settings.debug else logging.getLevelNamesMapping()[settings.log_level.upper()]
@@ -83,6 +112,7 @@ def configure_logging(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         # Without the frames' locals: they hold passwords (a connection's, a user's) and addresses.
         structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+        _without_rows,
     ]
     structlog.configure(
         processors=[
@@ -106,6 +136,10 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [*(other for other in root.handlers if not isinstance(other, _JsonHandler)), handler]
     root.setLevel(level)
+    # uvicorn's own list of requests, for who starts it by hand: a mailed link has its secret in the query.
+    access = logging.getLogger("uvicorn.access")
+    if _without_query not in access.filters:
+        access.addFilter(_without_query)
     # Libraries that tell of each request or statement at INFO.
     for name in ("httpx", "asyncio", "faker"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
