@@ -150,15 +150,15 @@ def _add_types(document: Json, app: Litestar) -> None:
     for path, method, handler in _operations(app):
         operation = document["paths"][path][method]
         if handler.parsed_data_field is not None:
-            for content in operation["requestBody"]["content"].values():
-                places.append((content, (handler.parsed_data_field.annotation,)))
+            body = (handler.parsed_data_field.annotation,)
+            places.extend((content, body) for content in operation["requestBody"]["content"].values())
         answered = handler.parsed_return_field
         if answered.origin is not None and issubclass(answered.origin, Response):
             answered = answered.inner_types[0]
         # msgspec knows no union of structs without tags: it could not tell which one to decode.
         either = tuple(part.annotation for part in answered.inner_types) if answered.is_union else (answered.annotation,)
         for status, answer in operation["responses"].items():
-            if int(status) < 400:  # noqa: PLR2004 - HTTP
+            if int(status) < 400:
                 places.extend((content, either) for content in answer.get("content", {}).values())
     schemas, components = msgspec.json.schema_components(
         [described for _, either in places for described in either], ref_template="#/components/schemas/{name}"

@@ -47,7 +47,8 @@ class Closures:
     async def preview(self, club_id: int, wanted: WantedClosure) -> Sequence[Booking]:
         """The bookings that the closure would cancel; changes nothing."""
         catalogue = await self._catalogues.current(club_id)
-        return await self._in_the_way(catalogue, wanted.court_ids, interval_of(catalogue, wanted))
+        interval = interval_of(catalogue, wanted, now=self._context.clock())
+        return await self._in_the_way(catalogue, wanted.court_ids, interval)
 
     async def close(self, identity: Identity, club_id: int, wanted: WantedClosure) -> Accepted:
         """Close courts, and cancel the bookings in the way if told to.
@@ -106,7 +107,7 @@ class Closures:
         self, identity: Identity, club_id: int, wanted: WantedClosure, closure_id: UUID, replaces: Closure | None
     ) -> Request:
         catalogue = await self._catalogues.current(club_id)
-        interval = interval_of(catalogue, wanted)
+        interval = interval_of(catalogue, wanted, now=self._context.clock())
         affected = await self._in_the_way(catalogue, wanted.court_ids, interval)
         if affected and not wanted.cancel_bookings:
             raise CapacityInUse(
@@ -154,12 +155,14 @@ class Closures:
         return accepted
 
 
-def interval_of(catalogue: Catalogue, wanted: WantedClosure) -> Interval:
+def interval_of(catalogue: Catalogue, wanted: WantedClosure, *, now: datetime) -> Interval:
     """The closure's interval. Raises `BadTime` or `BadDuration`."""
     start = parse_instant(wanted.start_ts, catalogue.tz, field="start_ts")
     end = parse_instant(wanted.end_ts, catalogue.tz, field="end_ts")
     if end <= start:
         raise BadTime("The end must be after the start.", field="end_ts")
+    if end <= now:
+        raise BadTime("That time is past.", field="end_ts")
     if end - start > LONGEST_CLOSURE:
         raise BadDuration(f"A closure lasts at most {LONGEST_CLOSURE.days} days.", field="end_ts")
     return Interval(start, end)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -20,7 +21,9 @@ from litestar import Litestar
 from server.app import create_app
 from server.embedded.process import free_port
 from server.settings import Settings
-from tests.conftest import FrozenClock
+from tests.conftest import BASE_SETTINGS, FrozenClock, administer, named
+from tests.edge.demo import Demo, People, furnish
+from tests.edge.serving import client_of, running
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -49,36 +52,37 @@ async def app(settings: Settings, clock: FrozenClock) -> AsyncIterator[Litestar]
         yield made
 
 
+@pytest.fixture(scope="session")
+def demo(database_server: str, template_database: str, valkey_url: str) -> Iterator[Demo]:
+    """A database with the demo club, its accounts and their sessions; nobody is connected to it."""
+    name = f"courtside_test_{secrets.token_hex(6)}"
+    asyncio.run(administer(database_server, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
+    settings = replace(BASE_SETTINGS, database_url=named(database_server, name), redis_url=valkey_url)
+    yield Demo(name, asyncio.run(furnish(settings)))
+    asyncio.run(administer(database_server, f"DROP DATABASE {name}"))
+
+
+@pytest.fixture
+async def demo_database_url(database_server: str, demo: Demo) -> AsyncIterator[str]:
+    """The address of a copy of `demo`, dropped after the test. A module that wants it for all of its tests gives it
+    as its `database_url`.
+    """
+    name = f"courtside_test_{secrets.token_hex(6)}"
+    await administer(database_server, f"CREATE DATABASE {name} TEMPLATE {demo.database}")
+    yield named(database_server, name)
+    await administer(database_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def people(client: httpx.AsyncClient, demo: Demo) -> People:
+    """The demo's people; for modules whose `database_url` is `demo_database_url`."""
+    return People(client, demo.tokens)
+
+
 @pytest.fixture
 async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(app) as made:
         yield made
-
-
-@asynccontextmanager
-async def running(app: Litestar) -> AsyncIterator[None]:
-    """The app's lifespan, in a task of its own: a fixture is set up in one task and torn down in another."""
-    started, over = asyncio.Event(), asyncio.Event()
-
-    async def live() -> None:
-        async with app.lifespan():
-            started.set()
-            await over.wait()
-
-    task = asyncio.create_task(live())
-    task.add_done_callback(lambda _: started.set())
-    await started.wait()
-    try:
-        yield
-    finally:
-        over.set()
-        await task
-
-
-def client_of(app: Litestar, *, address: str = "127.0.0.1") -> httpx.AsyncClient:
-    """A client that calls the app in this process, from the given address."""
-    transport = httpx.ASGITransport(app, client=(address, 50000))  # type: ignore[arg-type] # Litestar's own ASGI types
-    return httpx.AsyncClient(transport=transport, base_url="http://courtside.test")
 
 
 # -- a server of its own ------------------------------------------------------------------------------------

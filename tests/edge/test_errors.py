@@ -21,7 +21,8 @@ from server.edge.errors import PROBLEM_JSON, answer_exception, every_refusal, pr
 from server.edge.requests import MAX_BODY_BYTES, Count, Id, JsonBody, PathId, documented, header_of, query_of
 from server.edge.telemetry import Telemetry, configure_logging
 from tests.conftest import BASE_SETTINGS
-from tests.edge.conftest import LiveServer, client_of
+from tests.edge.conftest import LiveServer
+from tests.edge.serving import client_of
 
 JSON = {"Content-Type": "application/json"}
 

@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
 
 from server.domain import errors
-from server.domain.bookings import Closure
+from server.domain.bookings import Accepted, Closure
 from server.domain.catalogue import Catalogue
 from server.domain.slots import isoformat
 from server.edge.admin.wire import ClubQuery, club_of, created, if_match, tagged
@@ -115,9 +115,9 @@ async def create_closure(request: Request[Any, Any, Any], data: JSONBody[Closure
     club = await club_of(request)
     actor = require_staff(request, club.club_id)
     accepted = await _closures(request).close(actor, club.club_id, _wanted(data))
-    assert accepted.closure is not None  # closing accepts with a closure
-    view = _view(accepted.closure, club, [view_of(booking, club) for booking in accepted.cancelled])
-    return created(view, accepted.closure.version, f"/api/admin/closures/{accepted.closure.id}?club={club.slug}")
+    closure = _closure_of(accepted)
+    view = _view(closure, club, [view_of(booking, club) for booking in accepted.cancelled])
+    return created(view, closure.version, f"/api/admin/closures/{closure.id}?club={club.slug}")
 
 
 @get(
@@ -179,9 +179,8 @@ async def change_closure(
         cancel_bookings=data.cancel_bookings,
     )
     accepted = await _closures(request).change(actor, club.club_id, closure_id, wanted, version)
-    assert accepted.closure is not None  # closing accepts with a closure
-    view = _view(accepted.closure, club, [view_of(booking, club) for booking in accepted.cancelled])
-    return tagged(view, accepted.closure.version)
+    closure = _closure_of(accepted)
+    return tagged(_view(closure, club, [view_of(booking, club) for booking in accepted.cancelled]), closure.version)
 
 
 @delete(
@@ -204,6 +203,12 @@ handlers = [preview_closure, create_closure, list_closures, read_closure, change
 def _closures(request: Request[Any, Any, Any]) -> Closures:
     closures: Closures = request.app.state.closures
     return closures
+
+
+def _closure_of(accepted: Accepted) -> Closure:
+    if accepted.closure is None:
+        raise AssertionError("unreachable: closing and changing are accepted with a closure")
+    return accepted.closure
 
 
 def _wanted(data: ClosureDraft) -> WantedClosure:
