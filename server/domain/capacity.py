@@ -47,7 +47,14 @@ def check_known(catalogue: Catalogue, items: Iterable[EquipmentItem]) -> None:
 
 
 def check_court(
-    catalogue: Catalogue, taken: Uses, court: Court, interval: Interval, ignoring: UUID | None, *, now: datetime, staff: bool
+    catalogue: Catalogue,
+    taken: Uses,
+    court: Court,
+    interval: Interval,
+    ignoring: UUID | None,
+    *,
+    now: datetime,
+    staff: bool,
 ) -> None:
     """Raises ClosedCourt, SlotTaken or LeavesGap where the court is not free for all of the interval."""
     for unit in court.units:
@@ -56,10 +63,7 @@ def check_court(
                 raise errors.ClosedCourt if use.kind == "closed" else errors.SlotTaken
     if catalogue.policy.refuse_gaps and not staff:
         busy = [
-            Interval(use.start, use.end)
-            for unit in court.units
-            for use in taken.get(unit, ())
-            if use.owner != ignoring
+            Interval(use.start, use.end) for unit in court.units for use in taken.get(unit, ()) if use.owner != ignoring
         ]
         policy.check_gaps(catalogue, court, interval, busy, now=now)
 
@@ -67,7 +71,9 @@ def check_court(
 def check_coach(catalogue: Catalogue, taken: Uses, coach: Coach, interval: Interval, ignoring: UUID | None) -> None:
     """Raises CoachUnavailable where the coach is off duty or busy during the interval."""
     if not policy.coach_on_duty(catalogue, coach, interval):
-        raise errors.CoachUnavailable(f"{coach.name} is not on duty for all of that time. Choose another time or coach.")
+        raise errors.CoachUnavailable(
+            f"{coach.name} is not on duty for all of that time. Choose another time or coach."
+        )
     for use in taken.get(coach.resource_id, ()):
         if use.start < interval.end and interval.start < use.end and use.owner != ignoring:
             raise errors.CoachUnavailable(f"{coach.name} is busy at that time. Choose another time or coach.")
@@ -77,10 +83,13 @@ def check_pools(
     catalogue: Catalogue, taken: Uses, items: Iterable[EquipmentItem], interval: Interval, ignoring: UUID | None
 ) -> None:
     """Raises EquipmentUnavailable where peak concurrent use would exceed a pool's quantity (DOMAIN 8)."""
+    asked: dict[int, int] = {}
     for index, item in enumerate(items):
         pool = catalogue.equipment_by_id[item.equipment_id]
+        # An item that is named twice is wanted twice.
+        wanted = asked[pool.id] = asked.get(pool.id, 0) + item.quantity
         used = peak_use(taken.get(pool.resource_id, ()), interval, ignoring)
-        if used + item.quantity > pool.quantity:
+        if used + wanted > pool.quantity:
             left = max(pool.quantity - used, 0)
             raise errors.EquipmentUnavailable(
                 f"{left} of {pool.name} left at that time. Ask for fewer.",

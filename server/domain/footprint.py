@@ -14,7 +14,7 @@ import msgspec
 from server.domain.bookings import Book, Booking, Cancel, Close, Move, Reopen, Request
 from server.domain.catalogue import Catalogue
 from server.domain.pricing import EquipmentItem
-from server.domain.slots import Interval, days_of
+from server.domain.slots import DAY, Interval, days_of
 
 ResourceDay = tuple[int, date]
 
@@ -46,6 +46,10 @@ class Footprint(msgspec.Struct):
     ) -> None:
         days = days_of(interval, catalogue.tz)
         self.add_courts(catalogue, (court_id,), days)
+        if catalogue.policy.refuse_gaps and days:
+            # The neighbours beside a booking near midnight. Read and not locked: a race leaves a gap at worst.
+            for unit in catalogue.units_of_court.get(court_id, ()):
+                self.reads |= {(unit, days[0] - DAY), (unit, days[-1] + DAY)}
         for resource in companions(catalogue, coach_id, equipment):
             for day in days:
                 self.locks.add((resource, day))
@@ -55,9 +59,7 @@ class Footprint(msgspec.Struct):
         self.add_place(catalogue, booking.court_id, booking.interval, booking.coach_id, booking.equipment)
 
 
-def companions(
-    catalogue: Catalogue, coach_id: int | None, equipment: Iterable[EquipmentItem]
-) -> list[int]:
+def companions(catalogue: Catalogue, coach_id: int | None, equipment: Iterable[EquipmentItem]) -> list[int]:
     """Resource ids of the coach and the equipment.
 
     A part that is retired by now is left out: what was booked with it has ended or has changed since, and is
@@ -90,16 +92,12 @@ def footprint_of(catalogue: Catalogue, requests: Iterable[Request]) -> Footprint
             footprint.people.add(request.idempotency.user_id)
         match request:
             case Book():
-                footprint.add_place(
-                    catalogue, request.court_id, request.interval, request.coach_id, request.equipment
-                )
+                footprint.add_place(catalogue, request.court_id, request.interval, request.coach_id, request.equipment)
                 if limited:
                     footprint.people.add(request.party.user_id)
             case Move():
                 footprint.add_booking(catalogue, request.seen)
-                footprint.add_place(
-                    catalogue, request.court_id, request.interval, request.coach_id, request.equipment
-                )
+                footprint.add_place(catalogue, request.court_id, request.interval, request.coach_id, request.equipment)
                 if limited:
                     footprint.people.add(request.party.user_id)
             case Cancel():
