@@ -28,7 +28,7 @@ from server.edge import admin, auth, bookings, catalogue, grid, health, openapi,
 from server.edge.errors import answer_exception
 from server.edge.health import DatabaseCheck, draining_on_sigterm, start_draining
 from server.edge.identity import IdentityMiddleware, deny_strangers, remember_identities
-from server.edge.limits import LimitsMiddleware, RateLimiter
+from server.edge.limits import LANES, LimitsMiddleware, RateLimiter
 from server.edge.requests import MAX_BODY_BYTES, JsonBody
 from server.edge.telemetry import Telemetry, configure_logging
 from server.live.redis import create_redis
@@ -150,6 +150,8 @@ async def _context(app: Litestar, settings: Settings, clock: Clock) -> AsyncIter
     app.state.context = Context(settings=settings, pool=pool, redis=client, clock=clock)
     app.state.database_check = DatabaseCheck(app.state.context)
     app.state.rate_limiter = RateLimiter(client) if settings.rate_limit_per_minute else None
+    if settings.rate_limit_per_minute:
+        await client.connect(LANES)
     try:
         with draining_on_sigterm(app):
             yield

@@ -1,10 +1,9 @@
 """Rate limits: counted in Redis for all processes together, in this process alone while Redis is away.
 
-A window begins with its first request and lasts a minute. A stranger counts against the address that the request
-comes from, a user against the account, and everybody against a wide ceiling per address, since a club's wifi is
-one address. Logging in and its like have a tighter limit per address and account, against guessing. All of a
-request's windows are counted by one script in one round trip; the library `limits` takes two for each window to
-know what the headers say.
+The library `limits` counts, in fixed windows: one begins with its first request and lasts a minute. A stranger counts
+against the address that the request comes from, a user against the account, and everybody against a wide ceiling per
+address, since a club's wifi is one address. Logging in and its like have a tighter limit per address and account,
+against guessing.
 """
 
 from __future__ import annotations
@@ -12,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple
 
 import redis.exceptions
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, RedisStorage
 from litestar import Litestar, Request
 from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
@@ -27,50 +27,35 @@ from server.domain.errors import RateLimited
 from server.live.redis import GuardedRedis
 from server.settings import Settings
 
-WINDOW = 60
-"""Seconds."""
-PER_USER = 300
-BOOKINGS_PER_USER = 30
+PER_USER = RateLimitItemPerMinute(300, namespace="user")
+BOOKINGS_PER_USER = RateLimitItemPerMinute(30, namespace="book")
 CEILING = 20
 """The ceiling of an address is this many times the limit of a stranger."""
-GUESSES = 10
-"""Tries a minute at one account from one address, for routes that take a password or send mail."""
+GUESSES = RateLimitItemPerMinute(10, namespace="guess")
+"""Tries at one account from one address, for routes that take a password or send mail."""
 REDIS_PATIENCE = 0.05
-"""Seconds that a request waits for its counters before it is counted in this process."""
-MOST_AT_ONCE = 500
-"""Requests counted by one call."""
+"""Seconds that a call to Redis may take before the request is counted in this process."""
+LANES = 8
+"""Calls of one process to Redis at once, fewer than it has connections: the limits leave some for others."""
+MOST_COUNTERS = 10_000
+"""Counters in this process; past that it starts afresh. `MemoryStorage` looks at all of them with each request."""
 
 EXEMPT = ("/health/", "/metrics", "/docs", "/schema", "/assets/")
 
-_COUNT = """
-local answer = {}
-for i, key in ipairs(KEYS) do
-  local count = redis.call('INCR', key)
-  local left = redis.call('PTTL', key)
-  if left < 0 then
-    redis.call('PEXPIRE', key, ARGV[1])
-    left = tonumber(ARGV[1])
-  end
-  answer[2 * i - 1] = count
-  answer[2 * i] = left
-end
-return answer
-"""
-
 
 class Window(NamedTuple):
-    """What one request counts against."""
+    """What one request counts against: a limit, and whom it holds for."""
 
-    key: str
-    limit: int
+    item: RateLimitItem
+    whom: str
 
 
 class Count(NamedTuple):
-    """How a window stands after this request: its limit, the requests so far, milliseconds until it ends."""
+    """How a window stands after this request: its limit, the requests so far, seconds until it ends."""
 
     limit: int
     used: int
-    left_ms: int
+    left: float
 
     @property
     def is_over(self) -> bool:
@@ -78,73 +63,73 @@ class Count(NamedTuple):
 
     @property
     def left_seconds(self) -> int:
-        return max(1, -(-self.left_ms // 1000))
+        return max(1, round(self.left))
 
 
-class LocalCounters:
-    """The counters of this process, while Redis is away. Bounded: it starts afresh when too many came by."""
+class Batch:
+    """Requests that are counted against the same window by one call.
 
-    MOST = 100_000
+    `counting` gives the requests in the window, this batch included, and the seconds until it ends.
+    """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._counts: dict[str, tuple[int, float]] = {}
-
-    def count(self, windows: list[Window]) -> list[Count]:
-        now = self._clock()
-        if len(self._counts) > self.MOST:
-            self._counts = {key: value for key, value in self._counts.items() if value[1] > now}
-            if len(self._counts) > self.MOST:
-                self._counts.clear()
-        counted = []
-        for window in windows:
-            count, ends = self._counts.get(window.key, (0, 0.0))
-            if ends <= now:
-                count, ends = 0, now + WINDOW
-            self._counts[window.key] = (count + 1, ends)
-            counted.append(Count(window.limit, count + 1, int((ends - now) * 1000)))
-        return counted
+    def __init__(self, counting: asyncio.Task[tuple[int, float]]) -> None:
+        self.counting = counting
+        self.size = 0
 
 
 class RateLimiter:
     """Counts requests. One per process, made in the app's lifespan.
 
-    Requests that wait at the same time are counted together, by one call over one connection: a burst of 150 that
-    each opened a connection took longer than `REDIS_PATIENCE` (measured).
+    A burst of requests that each called Redis took longer than `REDIS_PATIENCE` (measured), so those that wait for one
+    of the `LANES` with the same window are counted by one call, and numbered here. That is why the counters are those
+    of the library's storage: its `FixedWindowRateLimiter` says only whether a whole batch may pass.
     """
 
-    def __init__(self, client: GuardedRedis, prefix: str = "courtside:rate") -> None:
-        self._redis = client.hurried(REDIS_PATIENCE)
-        self._script = self._redis.register_script(_COUNT)
-        self._local = LocalCounters()
-        self._prefix = prefix
-        self._waiting: list[tuple[list[Window], asyncio.Future[list[Count]]]] = []
-        self._counting: asyncio.Task[None] | None = None
+    def __init__(self, client: GuardedRedis) -> None:
+        self._breaker = client.breaker
+        self._shared = RedisStorage(
+            "async+redis://",  # where that is, the pool knows
+            implementation="redispy",
+            key_prefix="courtside:rate",
+            connection_pool=client.connection_pool,  # type: ignore[arg-type] # documented, but not in the type
+        )
+        self._local = MemoryStorage()
+        self._lanes = asyncio.Semaphore(LANES)
+        self._waiting: dict[str, Batch] = {}
 
     async def count(self, windows: list[Window]) -> list[Count]:
         """Count one request against all of the windows."""
-        counted: asyncio.Future[list[Count]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((windows, counted))
-        if self._counting is None or self._counting.done():
-            self._counting = asyncio.create_task(self._count_waiting())
-        return await counted
+        joined = [(window.item.amount, *self._join(window)) for window in windows]
+        counts = []
+        for limit, batch, turn in joined:
+            used, left = await asyncio.shield(batch.counting)  # whoever waits may leave, and the others wait on
+            counts.append(Count(limit, used - batch.size + turn, left))
+        return counts
 
-    async def _count_waiting(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-            counts = iter(await self._count([window for windows, _ in batch for window in windows]))
-            for windows, counted in batch:
-                result = [next(counts) for _ in windows]
-                if not counted.done():  # whoever waited may have left
-                    counted.set_result(result)
+    def _join(self, window: Window) -> tuple[Batch, int]:
+        """Join the batch that waits with this window; gives it and the place in it."""
+        key = window.item.key_for(window.whom)
+        batch = self._waiting.get(key)
+        if batch is None:
+            counting = asyncio.create_task(self._count(key, window.item.get_expiry()))
+            batch = self._waiting[key] = Batch(counting)
+        batch.size += 1
+        return batch, batch.size
 
-    async def _count(self, windows: list[Window]) -> list[Count]:
-        try:
-            keys = [f"{self._prefix}:{window.key}" for window in windows]
-            answer = await self._script(keys=keys, args=[WINDOW * 1000])
-        except redis.exceptions.RedisError:
-            return self._local.count(windows)
-        return [Count(window.limit, answer[2 * index], answer[2 * index + 1]) for index, window in enumerate(windows)]
+    async def _count(self, key: str, expiry: int) -> tuple[int, float]:
+        async with self._lanes:
+            size = self._waiting.pop(key).size
+            try:
+                async with self._breaker.within(REDIS_PATIENCE):
+                    used = await self._shared.incr(key, expiry, size)
+                async with self._breaker.within(REDIS_PATIENCE):
+                    ends = await self._shared.get_expiry(key)
+            except redis.exceptions.RedisError:
+                if len(self._local.storage) > MOST_COUNTERS:
+                    await self._local.reset()
+                used = await self._local.incr(key, expiry, size)
+                ends = await self._local.get_expiry(key)
+            return used, ends - time.time()
 
 
 class LimitsMiddleware:
@@ -155,8 +140,8 @@ class LimitsMiddleware:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
-        self._anonymous = settings.rate_limit_per_minute
-        self._ceiling = settings.rate_limit_per_minute * CEILING
+        self._anonymous = RateLimitItemPerMinute(settings.rate_limit_per_minute, namespace="anon")
+        self._ceiling = RateLimitItemPerMinute(settings.rate_limit_per_minute * CEILING, namespace="ip")
         self._proxies = settings.trusted_proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -183,14 +168,14 @@ class LimitsMiddleware:
     def _windows(self, scope: HTTPScope) -> list[Window]:
         address = _subject(client_address(scope, self._proxies))
         identity = scope["state"].get("identity")
-        windows = [Window(f"ip:{address}", self._ceiling)]
+        windows = [Window(self._ceiling, address)]
         path = scope["path"]
         if identity is None:
-            windows.append(Window(f"anon:{address}", self._anonymous))
+            windows.append(Window(self._anonymous, address))
         else:
-            windows.append(Window(f"user:{identity.user_id}", PER_USER))
+            windows.append(Window(PER_USER, str(identity.user_id)))
             if path == "/api/bookings" and scope["method"] == "POST":
-                windows.append(Window(f"book:{identity.user_id}", BOOKINGS_PER_USER))
+                windows.append(Window(BOOKINGS_PER_USER, str(identity.user_id)))
         return windows
 
 
@@ -206,7 +191,7 @@ async def limit_guesses(request: Request[Any, Any, Any], account: str) -> None:
     settings = request.app.state.context.settings
     whom = hashlib.sha256(account.strip().lower().encode()).hexdigest()[:32]
     address = _subject(client_address(request.scope, settings.trusted_proxies))
-    counts = await limiter.count([Window(f"guess:{request.scope['path']}:{address}:{whom}", GUESSES)])
+    counts = await limiter.count([Window(GUESSES, f"{request.scope['path']}:{address}:{whom}")])
     if counts[0].is_over:
         raise _refusal(counts, {})
 
@@ -258,7 +243,7 @@ def _headers(count: Count) -> dict[str, str]:
         "RateLimit-Limit": str(count.limit),
         "RateLimit-Remaining": str(max(0, count.limit - count.used)),
         "RateLimit-Reset": str(count.left_seconds),
-        "RateLimit-Policy": f"{count.limit};w={WINDOW}",
+        "RateLimit-Policy": f"{count.limit};w=60",
     }
 
 

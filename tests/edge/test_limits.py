@@ -11,25 +11,29 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import httpx
 import pytest
+from limits import RateLimitItemPerMinute
 from litestar import Litestar
 from litestar.types import Scope
 from redis.asyncio import Redis
 
 from server.edge import limits
-from server.edge.limits import LocalCounters, Window, client_address
+from server.edge.limits import RateLimiter, Window, client_address
 from server.embedded.process import free_port
 from server.embedded.valkey import Valkey
-from server.live.redis import GuardedRedis
+from server.live.redis import MOST_CONNECTIONS, GuardedRedis, create_redis
 from server.settings import Settings
-from tests.edge.conftest import StartApp, client_of, eventually
+from tests.edge.conftest import StartApp, StartServer, eventually
+from tests.edge.serving import client_of
 from tests.usecases.people import make_player
 
 COUNTED = "/api/auth/me"
 """A route that a stranger is refused without a look at the database: 401 until the limit is reached, then 429."""
+AT_ONCE = httpx.Limits(max_connections=100)
 
 
 @pytest.fixture
@@ -80,14 +84,51 @@ async def bearer_of(client: httpx.AsyncClient, email: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {session.access_token}"}
 
 
+async def test_two_processes_on_one_redis_let_exactly_the_limit_through(
+    start_server: StartServer, settings: Settings
+) -> None:
+    settings = replace(settings, rate_limit_per_minute=100)
+    servers = [await asyncio.to_thread(start_server, settings) for _ in range(2)]
+    async with (
+        httpx.AsyncClient(base_url=servers[0].url, timeout=30, limits=AT_ONCE) as one,
+        httpx.AsyncClient(base_url=servers[1].url, timeout=30, limits=AT_ONCE) as other,
+    ):
+        assert await statuses(one, other, times=150) == {401: 100, 429: 50}
+
+
 @pytest.mark.usefixtures("patient")
-async def test_two_apps_on_one_redis_let_exactly_the_limit_through(
+async def test_two_apps_on_one_redis_share_their_counters(
     start_app: StartApp, settings: Settings, address: str
 ) -> None:
     settings = replace(settings, rate_limit_per_minute=100)
     one = await start_app(settings, address=address)
     other = await start_app(settings, address=address)
     assert await statuses(one, other, times=150) == {401: 100, 429: 50}
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_burst_does_not_open_a_connection_for_each_request(
+    start_app: StartApp, settings: Settings, address: str, valkey: Valkey
+) -> None:
+    client = await start_app(replace(settings, rate_limit_per_minute=200, redis_url=valkey.url), address=address)
+    async with Redis.from_url(valkey.url) as redis:
+        before = len(await redis.client_list())
+        assert await statuses(client, times=150) == {401: 150}
+        assert before >= limits.LANES, "opened at the start"
+        assert len(await redis.client_list()) <= MOST_CONNECTIONS + 1
+
+
+@pytest.mark.usefixtures("patient")
+async def test_every_counter_ends_within_a_minute(
+    start_app: StartApp, settings: Settings, address: str, valkey_url: str
+) -> None:
+    client = await start_app(replace(settings, rate_limit_per_minute=100), address=address)
+    await statuses(client, times=20)
+    await client.post("/api/auth/login", json={"email": "nobody@example.com", "password": "wrong-password"})
+    async with Redis.from_url(valkey_url) as redis:
+        left = [await redis.ttl(key) async for key in redis.scan_iter("courtside:rate:*")]
+    assert len(left) == 3, "the address as a stranger, its ceiling, and the guesses"
+    assert all(0 < seconds <= 60 for seconds in left)
 
 
 @pytest.mark.usefixtures("patient")
@@ -240,18 +281,38 @@ async def test_redis_that_restarts_is_used_again(
     assert await guarded.ping()
 
 
-def test_local_counters_begin_a_new_window_after_a_minute_and_stay_bounded() -> None:
-    now = 0.0
-    counters = LocalCounters(clock=lambda: now)
-    window = Window("anon:10.0.0.1", 2)
-    assert [counters.count([window])[0].is_over for _ in range(3)] == [False, False, True]
-    now = 59.0
-    assert counters.count([window])[0].left_seconds == 1
-    now = 60.0
-    assert counters.count([window])[0].used == 1
-    for host in range(2 * LocalCounters.MOST):
-        counters.count([Window(f"anon:{host}", 2)])
-    assert len(counters._counts) <= LocalCounters.MOST + 1
+async def test_counters_of_a_process_begin_a_new_window_after_a_minute_and_stay_bounded(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    monkeypatch.setattr("limits.aio.storage.memory.time", SimpleNamespace(time=lambda: now))
+    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: now))
+    monkeypatch.setattr(limits, "MOST_COUNTERS", 50)
+    client = create_redis(replace(settings, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
+    limiter = RateLimiter(client)
+    window = Window(RateLimitItemPerMinute(2), "10.0.0.1")
+    assert [(await limiter.count([window]))[0].is_over for _ in range(3)] == [False, False, True]
+    now += 59
+    assert (await limiter.count([window]))[0].left_seconds == 1
+    now += 1
+    assert (await limiter.count([window]))[0].used == 1
+    for host in range(200):
+        await limiter.count([Window(window.item, f"10.0.1.{host}")])
+    assert len(limiter._local.storage) <= 51
+    await client.aclose()
+
+
+async def test_those_that_leave_do_not_take_the_others_along(settings: Settings, address: str) -> None:
+    client = create_redis(settings)
+    limiter = RateLimiter(client)
+    window = Window(RateLimitItemPerMinute(100), address)
+    tasks = [asyncio.create_task(limiter.count([window])) for _ in range(20)]
+    await asyncio.sleep(0)  # all have begun to wait
+    for task in tasks[::2]:
+        task.cancel()
+    counts = await asyncio.gather(*tasks[1::2])
+    assert [count.used for (count,) in counts] == list(range(2, 21, 2))
+    await client.aclose()
 
 
 # -- whose request it is -----------------------------------------------------------------------------------
