@@ -1,6 +1,6 @@
 """The heart: settle what is asked against what is taken, in arrival order, each request seeing those before it.
 
-Pure. The desk (`usecases/bookings.py`) locks and reads a `Daybook`, calls `settle`, and writes the `Writes`.
+Pure. The desk (`usecases/desk.py`) locks and reads a `Daybook`, calls `settle`, and writes the `Writes`.
 A refused request leaves no trace in either and never fails its neighbours.
 """
 
@@ -116,17 +116,13 @@ class Settlement(msgspec.Struct):
     writes: Writes
 
 
-def settle(
-    daybook: Daybook, requests: Sequence[Request], *, now: datetime, new_id: Callable[[], UUID]
-) -> Settlement:
+def settle(daybook: Daybook, requests: Sequence[Request], *, now: datetime, new_id: Callable[[], UUID]) -> Settlement:
     """Decide the requests in order. Never raises for one of them: a refusal is an outcome."""
     writes = Writes()
     return Settlement([_answer(daybook, writes, request, now, new_id) for request in requests], writes)
 
 
-def _answer(
-    daybook: Daybook, writes: Writes, request: Request, now: datetime, new_id: Callable[[], UUID]
-) -> Outcome:
+def _answer(daybook: Daybook, writes: Writes, request: Request, now: datetime, new_id: Callable[[], UUID]) -> Outcome:
     key = request.idempotency
     if key is not None and (known := daybook.answers.get(key.identity)) is not None:
         if known.request_hash != key.request_hash:
@@ -142,9 +138,7 @@ def _answer(
     return outcome
 
 
-def _decide(
-    daybook: Daybook, writes: Writes, request: Request, now: datetime, new_id: Callable[[], UUID]
-) -> Outcome:
+def _decide(daybook: Daybook, writes: Writes, request: Request, now: datetime, new_id: Callable[[], UUID]) -> Outcome:
     try:
         match request:
             case Book():
@@ -164,9 +158,7 @@ def _decide(
 # -- the verbs ----------------------------------------------------------------------------------------------
 
 
-def _book(
-    daybook: Daybook, writes: Writes, request: Book, now: datetime, new_id: Callable[[], UUID]
-) -> Outcome:
+def _book(daybook: Daybook, writes: Writes, request: Book, now: datetime, new_id: Callable[[], UUID]) -> Outcome:
     catalogue, party = daybook.catalogue, request.party
     if not request.member and catalogue.grid_visibility != "public":
         return errors.NotFound()
@@ -191,14 +183,13 @@ def _book(
     _occupy(daybook, writes, booking)
     writes.booked.append(booking)
     daybook.held.setdefault(party.user_id, []).append(booking.interval)
-    _tell(writes, "confirmed", request.op_id, booking, party.actor_id, new_id, overrides=overrides)
+    event = AuditEvent.of_booking(request.op_id, "confirmed", booking, party.actor_id, {"overrides": overrides})
+    _tell(writes, event, booking, new_id())
     _owe(writes, booking, price.total)
     return Accepted(booking=booking)
 
 
-def _move(
-    daybook: Daybook, writes: Writes, request: Move, now: datetime, new_id: Callable[[], UUID]
-) -> Outcome:
+def _move(daybook: Daybook, writes: Writes, request: Move, now: datetime, new_id: Callable[[], UUID]) -> Outcome:
     catalogue, party = daybook.catalogue, request.party
     current = daybook.bookings.get(request.seen.id)
     if current is None or not current.same_place(request.seen):
@@ -233,19 +224,15 @@ def _move(
     held = daybook.held.get(party.user_id)
     if held is not None and current.interval in held:
         held[held.index(current.interval)] = moved.interval
-    _tell(
-        writes, "moved", request.op_id, moved, party.actor_id, new_id, overrides=overrides, previous=place_of(current),
-        fee=fee,
-    )  # fmt: skip
+    more = {"overrides": overrides, "previous": place_of(current), "fee": fee}
+    _tell(writes, AuditEvent.of_booking(request.op_id, "moved", moved, party.actor_id, more), moved, new_id())
     _owe(writes, moved, price.total - current.price.total)
     if fee:
         writes.ledger.append(LedgerEntry.of(moved, "fee", fee))
     return Accepted(booking=moved)
 
 
-def _cancel(
-    daybook: Daybook, writes: Writes, request: Cancel, now: datetime, new_id: Callable[[], UUID]
-) -> Outcome:
+def _cancel(daybook: Daybook, writes: Writes, request: Cancel, now: datetime, new_id: Callable[[], UUID]) -> Outcome:
     current = daybook.bookings.get(request.seen.id)
     if current is None:
         return Stale()
@@ -258,15 +245,14 @@ def _cancel(
     late = now > current.cancel_until and not request.party.staff
     fee = pricing.half_even(current.price.total * current.late_fee_percent, 100) if late else 0
     cancelled = _call_off(daybook, writes, current, now)
-    _tell(writes, "cancelled", request.op_id, cancelled, request.party.actor_id, new_id, fee=fee)
+    event = AuditEvent.of_booking(request.op_id, "cancelled", cancelled, request.party.actor_id, {"fee": fee})
+    _tell(writes, event, cancelled, new_id())
     if fee:
         writes.ledger.append(LedgerEntry.of(cancelled, "fee", fee))
     return Accepted(booking=cancelled)
 
 
-def _close(
-    daybook: Daybook, writes: Writes, request: Close, now: datetime, new_id: Callable[[], UUID]
-) -> Outcome:
+def _close(daybook: Daybook, writes: Writes, request: Close, now: datetime, new_id: Callable[[], UUID]) -> Outcome:
     catalogue, closure = daybook.catalogue, request.closure
     if request.replaces is not None and daybook.closures.get(request.replaces.id) != request.replaces:
         return errors.PreconditionFailed()
@@ -290,10 +276,9 @@ def _close(
     for owner in sorted(in_the_way):
         booking = _call_off(daybook, writes, daybook.bookings[owner], now)
         cancelled.append(booking)
-        _tell(
-            writes, "cancelled", new_id(), booking, request.party.actor_id, new_id, closure_id=closure.id,
-            reason=closure.reason,
-        )  # fmt: skip
+        more = {"closure_id": closure.id, "reason": closure.reason}
+        event = AuditEvent.of_booking(new_id(), "cancelled", booking, request.party.actor_id, more)
+        _tell(writes, event, booking, new_id())
     if request.replaces is not None:
         _open_again(daybook, writes, request.replaces)
         writes.reclosed.append(closure)
@@ -310,8 +295,8 @@ def _close(
         )  # fmt: skip
     _touch_courts(writes, catalogue, closure.court_ids, closure.interval)
     daybook.closures[closure.id] = closure
-    event = "closed" if request.replaces is None else "closure_changed"
-    writes.audit.append(AuditEvent.of_closure(request.op_id, event, closure, request.party.actor_id))
+    what = "closed" if request.replaces is None else "closure_changed"
+    writes.audit.append(AuditEvent.of_closure(request.op_id, what, closure, request.party.actor_id))
     return Accepted(closure=closure, cancelled=tuple(cancelled))
 
 
@@ -380,8 +365,9 @@ def _occupy(daybook: Daybook, writes: Writes, booking: Booking) -> None:
     uses = [(unit, True, 1) for unit in court.units]
     if booking.coach_id is not None:
         uses.append((catalogue.coach_by_id[booking.coach_id].resource_id, True, 1))
-    for item in booking.equipment:
-        uses.append((catalogue.equipment_by_id[item.equipment_id].resource_id, False, item.quantity))
+    uses.extend(
+        (catalogue.equipment_by_id[item.equipment_id].resource_id, False, item.quantity) for item in booking.equipment
+    )
     for resource, exclusive, quantity in uses:
         daybook.taken.setdefault(resource, []).append(Taken(booking.id, kind, start, end, quantity))
         writes.allocations.append(
@@ -408,9 +394,7 @@ def _release(daybook: Daybook, owner: UUID) -> None:
 def _call_off(daybook: Daybook, writes: Writes, booking: Booking, now: datetime) -> Booking:
     """End a booking and all that it holds, and owe nothing for it any more."""
     _vacate(daybook, writes, booking)
-    cancelled = msgspec.structs.replace(
-        booking, status="cancelled", cancelled_at=now, revision=booking.revision + 1
-    )
+    cancelled = msgspec.structs.replace(booking, status="cancelled", cancelled_at=now, revision=booking.revision + 1)
     daybook.bookings[cancelled.id] = cancelled
     held = daybook.held.get(booking.user_id)
     if held is not None and booking.interval in held:
@@ -438,24 +422,15 @@ def _touch_courts(writes: Writes, catalogue: Catalogue, court_ids: Iterable[int]
     writes.touched.update((resource, day) for resource in rows_changed_with(catalogue, court_ids) for day in days)
 
 
-def _tell(
-    writes: Writes,
-    event_type: str,
-    event_id: UUID,
-    booking: Booking,
-    actor_id: int,
-    new_id: Callable[[], UUID],
-    **more: Any,
-) -> None:
+def _tell(writes: Writes, event: AuditEvent, booking: Booking, message_id: UUID) -> None:
     """Note what happened in the audit trail, and that its people are to be told."""
-    writes.audit.append(AuditEvent.of_booking(event_id, event_type, booking, actor_id, more))
+    writes.audit.append(event)
     payload: dict[str, Any] = {"booking_id": str(booking.id), "user_id": booking.user_id}
-    if more.get("reason"):
-        payload["reason"] = more["reason"]
-    writes.outbox.append(Message(new_id(), booking.club_id, f"booking.{event_type}", payload))
+    if event.payload.get("reason"):
+        payload["reason"] = event.payload["reason"]
+    writes.outbox.append(Message(message_id, booking.club_id, f"booking.{event.event_type}", payload))
 
 
 def _owe(writes: Writes, booking: Booking, amount: int) -> None:
     if amount:
         writes.ledger.append(LedgerEntry.of(booking, "due", amount))
-

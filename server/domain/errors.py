@@ -16,7 +16,12 @@ class Refusal(Exception):
     status: ClassVar[int] = 422
 
     def __init__(
-        self, detail: str | None = None, *, field: str | None = None, headers: dict[str, str] | None = None, **extra: Any
+        self,
+        detail: str | None = None,
+        *,
+        field: str | None = None,
+        headers: dict[str, str] | None = None,
+        **extra: Any,
     ) -> None:
         self.detail = detail or type(self).title()
         self.field = field

@@ -23,9 +23,7 @@ class AuditEvent(msgspec.Struct, frozen=True):
     payload: dict[str, Any]
 
     @classmethod
-    def of_booking(
-        cls, event_id: UUID, event_type: str, booking: Booking, actor_id: int, more: dict[str, Any]
-    ) -> Self:
+    def of_booking(cls, event_id: UUID, event_type: str, booking: Booking, actor_id: int, more: dict[str, Any]) -> Self:
         payload: dict[str, Any] = {
             "booking_id": str(booking.id),
             "user_id": booking.user_id,
@@ -77,9 +75,7 @@ def place_of(booking: Booking) -> dict[str, Any]:
     return {
         "court_id": booking.court_id,
         "coach_id": booking.coach_id,
-        "equipment": [
-            {"equipment_id": item.equipment_id, "quantity": item.quantity} for item in booking.equipment
-        ],
+        "equipment": [{"equipment_id": item.equipment_id, "quantity": item.quantity} for item in booking.equipment],
         "start_ts": booking.interval.start.isoformat(),
         "end_ts": booking.interval.end.isoformat(),
     }

@@ -22,11 +22,11 @@ from server.domain.catalogue import Catalogue
 from server.domain.errors import BadTime, InvalidRequest, Refusal
 from server.domain.people import Identity
 from server.domain.pricing import EquipmentItem, Price
-from server.domain.slots import FIRST_YEAR, LAST_YEAR, day_interval, isoformat, parse_instant
+from server.domain.slots import FIRST_YEAR, LAST_YEAR, Interval, day_interval, isoformat, parse_instant
 from server.edge.errors import PROBLEM_JSON, problem_document, problems
 from server.edge.identity import identity_of, may_see, require_staff
 from server.edge.requests import Count, Id, documented, header_of, query_of
-from server.usecases.bookings import Bookings, Change, Wanted, distinct
+from server.usecases.bookings import ALWAYS, Bookings, Change, Wanted, distinct
 from server.usecases.catalogue import Catalogues
 
 Moment = Annotated[str, msgspec.Meta(max_length=40, description="ISO 8601; without an offset the club's local time.")]
@@ -192,24 +192,17 @@ async def list_bookings(request: Request[Any, Any, Any]) -> Response[BookingPage
         may_see(request, club)
     bookings: Bookings = request.app.state.bookings
     status, after, limit = query.status, _cursor(query.cursor), query.limit + 1
-    since, until = _moment(query.since, club, "from"), _moment(query.until, club, "to")
-    if since is not None and until is not None and until < since:
+    during = Interval(
+        _moment(query.since, club, "from") or ALWAYS.start, _moment(query.until, club, "to") or ALWAYS.end
+    )
+    if during.end < during.start:
         raise BadTime("The end must not be before the start.", field="to")
     if query.everyone:
         require_staff(request, club.club_id)
-        found = await bookings.list_of_club(
-            club.club_id, status=status, since=since, until=until, after=after, limit=limit
-        )
+        found = await bookings.list_of_club(club.club_id, status=status, during=during, after=after, limit=limit)
     else:
-        found = await bookings.list_own(
-            identity,
-            club_id=club.club_id if query.club is not None else None,
-            status=status,
-            since=since,
-            until=until,
-            after=after,
-            limit=limit,
-        )
+        only = club.club_id if query.club is not None else None
+        found = await bookings.list_own(identity, club_id=only, status=status, during=during, after=after, limit=limit)
     page = found[: query.limit]
     clubs = {club_id: await catalogues.even_retired(club_id) for club_id in {booking.club_id for booking in page}}
     views = [view_of(booking, clubs[booking.club_id]) for booking in page]

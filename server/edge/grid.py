@@ -14,7 +14,7 @@ from litestar import MediaType, Request, Response, get
 from server.context import Context
 from server.domain import errors
 from server.domain.availability import Availability, available
-from server.domain.catalogue import Catalogue
+from server.domain.catalogue import Catalogue, Court
 from server.domain.errors import BadDuration, BadTime
 from server.domain.grid import DayState, Row, etag_of, fullness, open_of, row_of, taken_of
 from server.domain.people import Identity
@@ -30,6 +30,10 @@ from server.usecases.occupancy import Occupancy
 LONGEST_AVAILABILITY = timedelta(days=2)
 MOST_DAYS = 62
 KEPT_BODIES = 4096
+KEPT_DAYS = 512
+
+RowMark = tuple[str, int, int]
+"""Epoch, config_version and version: what makes a court's row the one it is."""
 
 Slug = Annotated[str, msgspec.Meta(max_length=100, description="The club; the first one if left out.")]
 Day = Annotated[date, msgspec.Meta(description="A local day of the club.")]
@@ -47,6 +51,17 @@ class GridView(msgspec.Struct, frozen=True):
     config: int
     open: list[tuple[str, str]]
     rows: list[Row]
+
+
+class _GridBody(msgspec.Struct, frozen=True):
+    """A `GridView` whose rows are encoded already."""
+
+    club: str
+    date: date
+    epoch: str
+    config: int
+    open: list[tuple[str, str]]
+    rows: list[msgspec.Raw]
 
 
 class DayView(msgspec.Struct, frozen=True):
@@ -174,7 +189,7 @@ async def grid(request: Request[Any, Any, Any]) -> Response[GridView]:
     catalogue, state = await _day_of(request, query.club, query.date)
     may_see(request, catalogue)
     bodies: Bodies = request.app.state.bodies
-    body, etag = bodies.of(("grid", state.club_id, state.day), state, lambda: _grid_body(catalogue, state))
+    body, etag = bodies.of(("grid", state.club_id, state.day), state, lambda: _grid_body(bodies, catalogue, state))
     return _cached(request, body, etag, private=_is_private(catalogue))
 
 
@@ -290,6 +305,21 @@ class Bodies:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[object, tuple[object, tuple[bytes, str]]] = OrderedDict()
+        self._rows: OrderedDict[tuple[int, date], dict[int, tuple[RowMark, msgspec.Raw]]] = OrderedDict()
+
+    def row_of(self, catalogue: Catalogue, court: Court, state: DayState) -> msgspec.Raw:
+        """The encoded row of a court's day; a booking on one court leaves the other rows as they are."""
+        day = (state.club_id, state.day)
+        rows = self._rows.get(day)
+        if rows is None:
+            rows = self._rows[day] = {}
+            while len(self._rows) > KEPT_DAYS:
+                self._rows.popitem(last=False)
+        mark = (state.epoch, catalogue.config_version, state.versions.get(court.resource_id, 0))
+        kept = rows.get(court.id)
+        if kept is None or kept[0] != mark:
+            kept = rows[court.id] = (mark, msgspec.Raw(_encoder.encode(row_of(catalogue, court, state))))
+        return kept[1]
 
     def of(self, key: object, made_of: object, make: Callable[[], tuple[bytes, str]]) -> tuple[bytes, str]:
         """The body and ETag under `key` if they were made of this, else what `make` makes."""
@@ -310,14 +340,14 @@ def _same(old: object, new: object) -> bool:
     return old is new
 
 
-def _grid_body(catalogue: Catalogue, state: DayState) -> tuple[bytes, str]:
-    view = GridView(
+def _grid_body(bodies: Bodies, catalogue: Catalogue, state: DayState) -> tuple[bytes, str]:
+    view = _GridBody(
         catalogue.slug,
         state.day,
         state.epoch,
         catalogue.config_version,
         open_of(catalogue, state.day),
-        [row_of(catalogue, court, state) for court in sorted(catalogue.courts, key=lambda court: court.id)],
+        [bodies.row_of(catalogue, court, state) for court in sorted(catalogue.courts, key=lambda court: court.id)],
     )
     return _encoder.encode(view), etag_of(catalogue, [state])
 

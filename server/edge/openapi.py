@@ -156,7 +156,9 @@ def _add_types(document: Json, app: Litestar) -> None:
         if answered.origin is not None and issubclass(answered.origin, Response):
             answered = answered.inner_types[0]
         # msgspec knows no union of structs without tags: it could not tell which one to decode.
-        either = tuple(part.annotation for part in answered.inner_types) if answered.is_union else (answered.annotation,)
+        either = (
+            tuple(part.annotation for part in answered.inner_types) if answered.is_union else (answered.annotation,)
+        )
         for status, answer in operation["responses"].items():
             if int(status) < 400:
                 places.extend((content, either) for content in answer.get("content", {}).values())

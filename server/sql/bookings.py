@@ -144,14 +144,14 @@ async def fetch_booking(conn: Connection, booking_id: UUID) -> Booking | None:
 
 LIST_HELD = """
 SELECT user_id, start_ts, end_ts FROM bookings
-WHERE user_id = ANY($1::bigint[]) AND club_id = $2 AND status = 'confirmed' AND end_ts > $3
+WHERE user_id = ANY($1::bigint[]) AND club_id = $2 AND status = 'confirmed' AND start_ts > $3
 """
 
 
 async def list_held(
     conn: Connection, club_id: int, people: Collection[int], since: datetime
 ) -> dict[int, list[Interval]]:
-    """For each user, the times of the confirmed bookings that end after `since`."""
+    """For each user, the times of the confirmed bookings that start after `since`."""
     held: dict[int, list[Interval]] = {user_id: [] for user_id in people}
     for row in await conn.fetch(LIST_HELD, list(people), club_id, since):
         held[row["user_id"]].append(Interval(row["start_ts"], row["end_ts"]))
@@ -225,27 +225,42 @@ async def list_in_the_way(conn: Connection, units: Collection[int], interval: In
     return [booking_of(row) for row in rows]
 
 
-LIST_BOOKINGS = f"""
+LIST_OWN = f"""
 SELECT {BOOKING_COLUMNS} FROM bookings b
-WHERE ($1::bigint IS NULL OR b.user_id = $1) AND ($2::bigint IS NULL OR b.club_id = $2)
-  AND ($3::text IS NULL OR b.status = $3) AND b.end_ts > $4 AND b.start_ts < $5 AND (b.start_ts, b.id) > ($6, $7)
+WHERE b.user_id = $1 AND ($2::bigint IS NULL OR b.club_id = $2) AND ($3::text IS NULL OR b.status = $3)
+  AND b.end_ts > $4 AND b.start_ts < $5 AND (b.start_ts, b.id) > ($6, $7)
 ORDER BY b.start_ts, b.id LIMIT $8
 """
 
 
-async def list_bookings(
+async def list_own(
     conn: Connection,
+    user_id: int,
     *,
-    user_id: int | None,
     club_id: int | None,
     status: str | None,
-    since: datetime,
-    until: datetime,
+    during: Interval,
     after: tuple[datetime, UUID],
     limit: int,
 ) -> list[Booking]:
-    """Bookings that overlap [since, until), in the order of their start, from `after` on; None is any."""
-    rows = await conn.fetch(LIST_BOOKINGS, user_id, club_id, status, since, until, *after, limit)
+    """The user's bookings that overlap the interval, in the order of their start, from `after` on; None is any."""
+    rows = await conn.fetch(LIST_OWN, user_id, club_id, status, during.start, during.end, *after, limit)
+    return [booking_of(row) for row in rows]
+
+
+LIST_OF_CLUB = f"""
+SELECT {BOOKING_COLUMNS} FROM bookings b
+WHERE b.club_id = $1 AND ($2::text IS NULL OR b.status = $2)
+  AND b.end_ts > $3 AND b.start_ts < $4 AND (b.start_ts, b.id) > ($5, $6)
+ORDER BY b.start_ts, b.id LIMIT $7
+"""
+
+
+async def list_of_club(
+    conn: Connection, club_id: int, *, status: str | None, during: Interval, after: tuple[datetime, UUID], limit: int
+) -> list[Booking]:
+    """The club's bookings that overlap the interval, in the order of their start, from `after` on."""
+    rows = await conn.fetch(LIST_OF_CLUB, club_id, status, during.start, during.end, *after, limit)
     return [booking_of(row) for row in rows]
 
 

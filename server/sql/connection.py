@@ -45,12 +45,14 @@ BACKEND_PID = "SELECT pg_backend_pid()"
 POOLER_ADVICE = "a pooler stands before the database; set DB_POOLER=transaction."
 
 
-def timeouts(settings: Settings) -> dict[str, str]:
-    """Postgres' own timeouts for the sessions of the service, by the names of its settings, in milliseconds."""
+def session_settings(settings: Settings) -> dict[str, str]:
+    """Postgres' settings for the sessions of the service, by name: its own timeouts (ms), and plans made once."""
     return {
         "lock_timeout": str(settings.db_lock_timeout_ms),
         "statement_timeout": str(STATEMENT_TIMEOUT_MS),
         "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+        # Planning anew for the lengths of arrays, as Postgres likes to, took longer than running the statement.
+        "plan_cache_mode": "force_generic_plan",
     }
 
 
@@ -79,8 +81,8 @@ async def create_pool(
             init=_set_codecs,
             reset=_keep_session,
             # A transaction pooler gives each transaction another server connection: what one prepared or set, the
-            # next does not find. `migrate` sets the timeouts on the role then.
-            server_settings=None if pooled else timeouts(settings),
+            # next does not find. `migrate` sets them on the role then.
+            server_settings=None if pooled else session_settings(settings),
             statement_cache_size=0 if pooled else STATEMENT_CACHE_SIZE,
             timeout=CONNECT_TIMEOUT,
             command_timeout=COMMAND_TIMEOUT,

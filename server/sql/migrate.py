@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 from server.settings import Settings
-from server.sql.connection import CONNECT_TIMEOUT, OUT_OF_REACH, timeouts
+from server.sql.connection import CONNECT_TIMEOUT, OUT_OF_REACH, session_settings
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 WAIT = 60.0
@@ -97,7 +97,7 @@ async def _prepare(settings: Settings, wait: float, say: Callable[[str], None]) 
     conn = await _connect(settings.database_url, wait, say)
     try:
         if settings.db_pooler == "transaction":
-            await _set_role_timeouts(conn, settings)
+            await _set_role_settings(conn, settings)
         async with conn.transaction():
             return await fetch_schema_revision(conn)
     finally:
@@ -120,8 +120,8 @@ async def _connect(url: str, wait: float, say: Callable[[str], None]) -> asyncpg
         await asyncio.sleep(PAUSE)
 
 
-async def _set_role_timeouts(conn: asyncpg.Connection[asyncpg.Record], settings: Settings) -> None:
-    """Behind a transaction pooler no session is ours to set timeouts in, so the role gets them, in this database.
+async def _set_role_settings(conn: asyncpg.Connection[asyncpg.Record], settings: Settings) -> None:
+    """Behind a transaction pooler no session is ours to set anything in, so the role gets the settings, in this database.
 
     They hold for the pooler's new server connections.
     """
@@ -129,5 +129,6 @@ async def _set_role_timeouts(conn: asyncpg.Connection[asyncpg.Record], settings:
         # Several processes may do so at once; two updates of one catalogue row fail instead of waiting.
         await conn.execute(LOCK_ROLE)
         database = await conn.fetchval("SELECT quote_ident(current_database())")
-        for name, milliseconds in timeouts(settings).items():
-            await conn.execute(f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET {name} = {int(milliseconds)}")
+        for name, value in session_settings(settings).items():
+            quoted = await conn.fetchval("SELECT quote_literal($1::text)", value)
+            await conn.execute(f"ALTER ROLE CURRENT_USER IN DATABASE {database} SET {name} = {quoted}")

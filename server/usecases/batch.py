@@ -20,9 +20,6 @@ from server.sql.connection import OUT_OF_REACH, Connection, acquire
 from server.usecases.catalogue import Catalogues
 from server.usecases.ids import uuid7
 
-# Planning the desk's statements anew each time, as Postgres does where it hopes to profit from the lengths of
-# arrays, took longer than running them.
-BEGIN = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan"
 ROLLBACK_PATIENCE = 1.0
 HELD_LOOK_BACK = timedelta(days=8)
 """How far back bookings count for quotas: a week's minutes, whatever its time zone."""
@@ -61,7 +58,7 @@ class Attempt:
         async with acquire(self.context.pool) as conn:
             while True:
                 try:
-                    await conn.execute(BEGIN)
+                    await conn.execute("BEGIN")
                     settled = await self._within(conn, catalogue)
                     if isinstance(settled, Settlement):
                         self.committing = settled

@@ -55,6 +55,7 @@ T = TypeVar("T")
 STALE_TRIES = 5
 DISTANT_PAST = datetime(1, 1, 1, tzinfo=UTC)
 DISTANT_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
+ALWAYS = Interval(DISTANT_PAST, DISTANT_FUTURE)
 FIRST_PAGE = (DISTANT_PAST, UUID(int=0))
 
 
@@ -224,57 +225,40 @@ class Bookings:
         self,
         identity: Identity,
         *,
-        club_id: int | None = None,
+        club_id: int | None,
         status: str | None,
-        since: datetime | None,
-        until: datetime | None,
+        during: Interval = ALWAYS,
         after: tuple[datetime, UUID] | None,
         limit: int,
     ) -> Sequence[Booking]:
-        """One's own bookings that overlap [since, until), in the order of their start; None is any club."""
-        return await self._list(
-            user_id=identity.user_id, club_id=club_id, status=status, since=since, until=until, after=after, limit=limit
-        )
+        """One's own bookings that overlap the interval, in the order of their start; None is any club or status."""
+        async with acquire(self._context.pool) as conn:
+            return await sql.list_own(
+                conn,
+                identity.user_id,
+                club_id=club_id,
+                status=status,
+                during=during,
+                after=after or FIRST_PAGE,
+                limit=limit,
+            )
 
     async def list_of_club(
         self,
         club_id: int,
         *,
         status: str | None,
-        since: datetime | None,
-        until: datetime | None,
+        during: Interval = ALWAYS,
         after: tuple[datetime, UUID] | None,
         limit: int,
     ) -> Sequence[Booking]:
-        """All bookings of a club, for its staff."""
-        return await self._list(
-            user_id=None, club_id=club_id, status=status, since=since, until=until, after=after, limit=limit
-        )
+        """All bookings of a club, for its staff; otherwise as `list_own`."""
+        async with acquire(self._context.pool) as conn:
+            return await sql.list_of_club(
+                conn, club_id, status=status, during=during, after=after or FIRST_PAGE, limit=limit
+            )
 
     # -- inside ------------------------------------------------------------------------------------------
-
-    async def _list(
-        self,
-        *,
-        user_id: int | None,
-        club_id: int | None,
-        status: str | None,
-        since: datetime | None,
-        until: datetime | None,
-        after: tuple[datetime, UUID] | None,
-        limit: int,
-    ) -> Sequence[Booking]:
-        async with acquire(self._context.pool) as conn:
-            return await sql.list_bookings(
-                conn,
-                user_id=user_id,
-                club_id=club_id,
-                status=status,
-                since=since or DISTANT_PAST,
-                until=until or DISTANT_FUTURE,
-                after=after or FIRST_PAGE,
-                limit=limit,
-            )
 
     def _new_id(self) -> UUID:
         return uuid7(self._context.clock())
