@@ -282,6 +282,15 @@ def test_up_stops_in_order_when_a_parent_that_it_should_not_outlive_is_killed(cl
     assert "database system is shut down" in (club.home / "postgres" / "postgres.log").read_text().splitlines()[-1]
 
 
+def first_answer(process: subprocess.Popen[str], url: str) -> httpx.Response:
+    """What the process answers as soon as it listens."""
+    while True:
+        try:
+            return httpx.get(url, timeout=20)
+        except httpx.ConnectError:
+            assert process.poll() is None
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_serve_ends_well_when_it_is_told_to_stop(tmp_path: Path, settings: Settings, workers: str) -> None:
@@ -290,12 +299,7 @@ def test_serve_ends_well_when_it_is_told_to_stop(tmp_path: Path, settings: Setti
     env = environment(**servers, PORT=str(port), COURTSIDE_HOME=str(tmp_path / "home"))
     command = [*COURTSIDE, "serve", "--workers", workers]
     with subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as process:
-        while True:
-            try:
-                answer = httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=20)
-                break
-            except httpx.ConnectError:
-                assert process.poll() is None
+        answer = first_answer(process, f"http://127.0.0.1:{port}/health/ready")
         running = [process.pid, *children_of(process.pid)]
         process.terminate()
         process.communicate(timeout=50)
