@@ -3,8 +3,8 @@
 `uvicorn server.app:app` serves it; `create_app` makes one with given settings and clock.
 
 The order of the layers, from the outside: `Telemetry` (request id, headers of every answer) → Litestar's exception
-handler and CORS → the router → `IdentityMiddleware` (who asks) → `LimitsMiddleware` (how often) → the guard
-`deny_strangers` → the handler, which decodes its body. So a router's 404 costs nothing, and a flood with broken
+handler and CORS → the router → `IdentityMiddleware` (who asks) → `LimitsMiddleware` (how often) →
+`StrangersMiddleware` → the handler, which decodes its body. So a router's 404 costs nothing, and a flood with broken
 tokens is counted before it is refused.
 """
 
@@ -27,7 +27,7 @@ from server.context import Clock, Context, system_clock
 from server.edge import admin, auth, bookings, catalogue, grid, health, openapi, pages
 from server.edge.errors import answer_exception
 from server.edge.health import DatabaseCheck, draining_on_sigterm, start_draining
-from server.edge.identity import IdentityMiddleware, deny_strangers, remember_identities
+from server.edge.identity import IdentityMiddleware, StrangersMiddleware, remember_identities
 from server.edge.limits import LANES, LimitsMiddleware, RateLimiter
 from server.edge.requests import MAX_BODY_BYTES, JsonBody
 from server.edge.telemetry import Telemetry, configure_logging
@@ -122,8 +122,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
     limited = [DefineMiddleware(LimitsMiddleware, settings=settings)] if settings.rate_limit_per_minute else []
     return Application(
         route_handlers=HANDLERS,
-        middleware=[IdentityMiddleware, *limited],
-        guards=[deny_strangers],
+        middleware=[IdentityMiddleware, *limited, StrangersMiddleware],
         exception_handlers={Exception: answer_exception},
         dto=JsonBody,
         return_dto=None,

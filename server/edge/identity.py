@@ -1,7 +1,8 @@
-"""Who is asking: the middleware that reads the token, the guard that refuses strangers, and what handlers ask.
+"""Who is asking: the middlewares that read the token and refuse strangers, and what handlers ask.
 
 `app.py` installs all three parts: `IdentityMiddleware` first in `middleware` (limits count by identity),
-`deny_strangers` in `guards`, and `remember_identities` in `lifespan`, after the context is there.
+`StrangersMiddleware` last (a flood of them is counted before it is refused), and `remember_identities` in
+`lifespan`, after the context is there.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from contextlib import asynccontextmanager
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
-from litestar.handlers.base import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from server.domain.catalogue import Catalogue
 from server.domain.errors import CsrfFailed, Forbidden, NotFound, Refusal, Unauthenticated
 from server.domain.people import Identity
+from server.edge.errors import problem_response
 from server.edge.open_routes import is_open
 from server.usecases.identities import Identities
 from server.usecases.tokens import Claims, bad_token
@@ -97,18 +98,26 @@ def _check_csrf(scope: Scope, claims: Claims) -> None:
         raise CsrfFailed
 
 
-async def deny_strangers(connection: Connection, _: BaseRouteHandler) -> None:
-    """A guard for the whole app: whatever is not listed as open needs a token.
+class StrangersMiddleware:
+    """Whatever is not listed as open needs a token. A middleware, since Litestar copies the handler for each guard.
 
-    Raises what was wrong with the token, or `Unauthenticated` if there was none.
+    Answers what was wrong with the token, or `Unauthenticated` if there was none. It answers by itself, because what
+    a middleware raises passes the limits' headers by.
     """
-    scope = connection.scope
-    if scope["state"].get("identity") is not None:
-        return
-    method = scope["method"] if scope["type"] == ScopeType.HTTP else "GET"
-    if method == "OPTIONS" or is_open(method, scope["path_template"]):
-        return
-    raise _refusal(connection)
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["state"].get("identity") is None:
+            method = scope["method"] if scope["type"] == ScopeType.HTTP else "GET"
+            if method != "OPTIONS" and not is_open(method, scope["path_template"]):
+                if scope["type"] != ScopeType.HTTP:
+                    raise _refusal(scope)
+                answer = problem_response(_refusal(scope))
+                await answer.to_asgi_response(app=None, request=Request(scope))(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 @asynccontextmanager
@@ -128,7 +137,7 @@ def identity_of(request: Connection) -> Identity:
     """Who is asking. Raises `Unauthenticated`, or what was wrong with the token (`CsrfFailed`, `Unavailable`)."""
     identity: Identity | None = request.scope["state"].get("identity")
     if identity is None:
-        raise _refusal(request)
+        raise _refusal(request.scope)
     return identity
 
 
@@ -136,7 +145,7 @@ def optional_identity(request: Connection) -> Identity | None:
     """Who is asking, or None for a stranger. Raises what was wrong with a token that was presented."""
     identity: Identity | None = request.scope["state"].get("identity")
     if identity is None and "auth_error" in request.scope["state"]:
-        raise _refusal(request)
+        raise _refusal(request.scope)
     return identity
 
 
@@ -181,12 +190,12 @@ def may_see(request: Connection, catalogue: Catalogue) -> Identity | None:
     if catalogue.grid_visibility == "public":
         return identity
     if identity is None:
-        raise _refusal(request)
+        raise _refusal(request.scope)
     if catalogue.club_id not in identity.memberships:
         raise NotFound
     return identity
 
 
-def _refusal(request: Connection) -> Refusal:
-    refusal: Refusal | None = request.scope["state"].get("auth_error")
+def _refusal(scope: Scope) -> Refusal:
+    refusal: Refusal | None = scope["state"].get("auth_error")
     return refusal or Unauthenticated(headers={"WWW-Authenticate": "Bearer"})
