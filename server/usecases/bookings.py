@@ -193,8 +193,8 @@ class Bookings:
                 verified=staff or identity.verified,
             )
             wanted = _merged(seen, change)
-            if seen.status == "confirmed":
-                # A cancelled booking is refused by the desk for what it is, not for where it would go.
+            # What is cancelled or has begun is refused by the desk for what it is, not for where it would go.
+            if seen.status == "confirmed" and (staff or self._context.clock() < seen.interval.start):
                 _, interval = await self._on_current(catalogue, lambda now_: self._admissible(now_, wanted, party))
             else:
                 interval = seen.interval
