@@ -56,7 +56,7 @@ async def test_a_booking_is_answered_to_the_letter(people: People) -> None:
     made = answer.json()
     price = made.pop("price")
     assert price["total"] == 3000 + 3500 + 600
-    assert UUID(made.pop("id"))
+    assert str(UUID(made["id"])) == made.pop("id")
     assert len(made.pop("grid_ref")) >= 12
     assert made.pop("user_id") > 0
     assert made == {
@@ -262,12 +262,12 @@ async def test_a_list_shows_ones_own_in_order_and_page_by_page(people: People) -
     ]
     await booked(people.player2, slot("10:00", "11:00", court=3))
     seen: list[str] = []
-    cursor = ""
-    for _ in range(3):
-        page = (await people.player.ask("GET", f"/api/bookings?limit=2{cursor}")).json()
+    page = (await people.player.ask("GET", "/api/bookings?limit=2")).json()
+    seen += [item["id"] for item in page["items"]]
+    while page["next"] is not None:
+        page = (await people.player.ask("GET", f"/api/bookings?limit=2&cursor={page['next']}")).json()
+        assert page["items"]
         seen += [item["id"] for item in page["items"]]
-        cursor = f"&cursor={page['next']}"
-    assert page["next"] is None
     assert (sorted(seen), seen[2:]) == (sorted(ids), ids[2:])
     assert (await people.player.ask("GET", "/api/bookings")).json()["next"] is None
 
