@@ -60,6 +60,10 @@ class Attempt:
                 try:
                     await conn.execute("BEGIN")
                     settled = await self._within(conn, catalogue)
+                    if isinstance(settled, Settlement) and settled.writes.empty:
+                        # All were refused: the resource-days that the lock made go with it.
+                        await conn.execute("ROLLBACK")
+                        return settled
                     if isinstance(settled, Settlement):
                         self.committing = settled
                         await conn.execute("COMMIT")

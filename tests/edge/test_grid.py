@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -184,7 +185,7 @@ async def test_a_day_of_a_clock_change_is_as_long_as_it_is(
     assert (of_court["court_id"], of_court["minutes"]) == (court, 30)
     starts = [datetime.fromisoformat(start["start_ts"]) for start in of_court["starts"]]
     assert len(starts) == hours * 2
-    assert {later - earlier for earlier, later in zip(starts, starts[1:], strict=False)} == {timedelta(minutes=30)}
+    assert {later - earlier for earlier, later in pairwise(starts)} == {timedelta(minutes=30)}
     assert {start["total"] for start in of_court["starts"]} == {600}
 
 
