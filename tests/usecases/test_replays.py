@@ -64,5 +64,5 @@ async def test_a_retried_move_gets_the_first_answer_when_its_time_is_past(house:
     await house.bookings.move(player, booking.id, change, key_of(player))
     clock.now = local(15, day=TODAY)
     assert await house.bookings.move(player, booking.id, change, key_of(player)) == Replay(201, b"granted")
-    with pytest.raises(errors.BadTime):
+    with pytest.raises(errors.NotMovable):
         await house.bookings.move(player, booking.id, change, key_of(player, key="new"))
