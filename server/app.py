@@ -10,9 +10,11 @@ tokens is counted before it is refused.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import structlog
@@ -24,13 +26,16 @@ from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from server.context import Clock, Context, system_clock
-from server.edge import admin, auth, bookings, catalogue, grid, health, openapi, pages
+from server.domain.daybook import Settlement
+from server.edge import admin, auth, bookings, catalogue, grid, health, live, openapi, pages
 from server.edge.errors import answer_exception
 from server.edge.health import DatabaseCheck, draining_on_sigterm, start_draining
 from server.edge.identity import IdentityMiddleware, StrangersMiddleware, remember_identities
 from server.edge.limits import LANES, LimitsMiddleware, RateLimiter
 from server.edge.requests import MAX_BODY_BYTES, JsonBody
 from server.edge.telemetry import Telemetry, configure_logging
+from server.live.feed import Feed
+from server.live.hub import Hub, Pace
 from server.live.redis import create_redis
 from server.settings import Settings, SettingsError, read_settings
 from server.sql.connection import OUT_OF_REACH, create_pool
@@ -58,6 +63,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *pages.handlers,
     *catalogue.handlers,
     *grid.handlers,
+    *live.handlers,
     *bookings.handlers,
     *admin.handlers,
 ]
@@ -68,22 +74,39 @@ HANDLERS: list[ControllerRouterHandler] = [
 async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
     """The use cases that live as long as the process: each keeps a copy, a queue or a cache of its own."""
     context: Context = app.state.context
+    feed = Feed(context.settings)
     catalogues = Catalogues(context)
+    occupancy = Occupancy(context, catalogues)
+    hub = Hub(occupancy.day, publish=feed.tell, feed_works=lambda: feed.works, pace=app.state.pace)
+    catalogues.after_change = hub.reconfigured
     waker = Waker(context.settings)
-    desks = Desks(
-        context, catalogues, after_commit=lambda settlement: waker.wake() if settlement.writes.outbox else None
-    )
+
+    def after_commit(club_id: int, settlement: Settlement) -> None:
+        if settlement.writes.outbox:
+            waker.wake()
+        if settlement.writes.touched:
+            hub.committed(club_id, {day for _, day in settlement.writes.touched})
+
+    desks = Desks(context, catalogues, after_commit=after_commit)
     app.state.catalogues = catalogues
-    app.state.occupancy = Occupancy(context, catalogues)
+    app.state.occupancy = occupancy
     app.state.bookings = Bookings(context, catalogues, desks)
     app.state.closures = Closures(context, catalogues, desks)
     app.state.bodies = grid.Bodies()
     app.state.waker = waker
+    app.state.live = live.Live(context.settings, hub, feed)
+    # A signal may come in the middle of anything: the loop calls it when it is its turn.
+    app.state.when_draining = partial(asyncio.get_running_loop().call_soon_threadsafe, hub.say_bye)
     await waker.start()
+    await hub.start()
+    await feed.start(on_news=hub.hear, on_gap=hub.wake_all)
     try:
         yield
     finally:
+        app.state.when_draining = lambda: None
         await desks.close()
+        await hub.stop()
+        await feed.stop()
         await catalogues.close()
         await waker.stop()
 
@@ -106,7 +129,7 @@ class Application(Litestar):
         await self._outermost(scope, receive, send)
 
 
-def create_app(settings: Settings | None = None, *, clock: Clock = system_clock) -> Litestar:
+def create_app(settings: Settings | None = None, *, clock: Clock = system_clock, pace: Pace | None = None) -> Litestar:
     """Make the app. Nothing is connected before its lifespan begins.
 
     Raises `SettingsError` if `settings` are to be read from the environment and are wrong.
@@ -128,7 +151,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
         return_dto=None,
         request_max_body_size=MAX_BODY_BYTES,
         lifespan=[keep_context, *LIFESPAN],
-        state=State({"draining": False}),
+        state=State({"draining": False, "pace": pace or Pace(), "when_draining": lambda: None}),
         cors_config=_cors(settings),
         openapi_config=openapi.openapi_config(settings),
         logging_config=None,

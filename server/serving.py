@@ -65,7 +65,8 @@ def serve_here(settings: Settings, *, shared: bool) -> None:
             "server.app:app",
             loop="uvloop",
             http="httptools",
-            ws="none",
+            ws="server.live.fanout:GridProtocol",
+            ws_ping_interval=None,  # the live protocol has pings of its own, which say more
             lifespan="on",
             log_config=None,
             access_log=False,

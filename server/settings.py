@@ -48,6 +48,10 @@ class Settings:
     notification_from_email: str = "bookings@courtside.example"
     rate_limit_per_minute: int = 100
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    ws_max_connections: int = 10_000
+    """Live sockets of one process."""
+    ws_max_per_ip: int = 500
+    """Live sockets of one address in one process."""
     public_url: str = "http://127.0.0.1:8000"
     host: str = "127.0.0.1"
     port: int = 8000
@@ -148,6 +152,8 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         notification_from_email=text("NOTIFICATION_FROM_EMAIL", "bookings@courtside.example"),
         rate_limit_per_minute=number("RATE_LIMIT_PER_MINUTE", 100, 0, 10**6),
         trusted_proxies=proxies,
+        ws_max_connections=number("WS_MAX_CONNECTIONS", 10_000, 0, 10**6),
+        ws_max_per_ip=number("WS_MAX_PER_IP", 500, 0, 10**6),
         public_url=url("PUBLIC_URL", ("http", "https"), f"http://{_shown(host)}:{port}").rstrip("/"),
         host=host,
         port=port,

@@ -30,7 +30,14 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 API = ROOT / "docs" / "api.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
-DOCUMENTS = [README, API, ARCHITECTURE, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG"))]
+LIVE = ROOT / "docs" / "live-protocol.md"
+DOCUMENTS = [
+    README,
+    API,
+    ARCHITECTURE,
+    LIVE,
+    *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
+]
 
 FOLDERS = ("server", "tests", "ops", "docs", "migrations", "requirements", ".ci", ".github")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -169,7 +176,7 @@ def routes() -> set[tuple[str, str]]:
         (str(method), nameless(path))
         for handler in HANDLERS
         for path in handler.paths  # type: ignore[union-attr] # all of ours are handlers
-        for method in handler.http_methods  # type: ignore[union-attr] # of HTTP
+        for method in getattr(handler, "http_methods", ("GET",))  # a socket begins with a GET
     }
 
 

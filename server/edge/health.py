@@ -40,6 +40,8 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
     database: Literal["ok", "out_of_reach"]
     schema: Literal["ok", "outdated", "unknown"]
     redis: Literal["ok", "degraded"]
+    feed: Literal["ok", "degraded"]
+    """Whether this process hears of other processes' bookings at once; without, within seconds."""
     draining: bool
 
 
@@ -99,6 +101,7 @@ async def ready(request: Request[Any, Any, Any]) -> Ready:
         database="ok" if reachable else "out_of_reach",
         schema="unknown" if not reachable else "ok" if migrated else "outdated",
         redis="ok" if redis_answers else "degraded",
+        feed="ok" if state.live.feed.works else "degraded",
         draining=state.draining,
     )
     if reachable and migrated and not state.draining:
@@ -109,8 +112,11 @@ async def ready(request: Request[Any, Any, Any]) -> Ready:
 
 
 def start_draining(app: Litestar) -> None:
-    """From now on `/health/ready` fails, so that a load balancer looks elsewhere before the process stops."""
-    app.state.draining = True
+    """From now on `/health/ready` fails, so that a load balancer looks elsewhere before the process stops, and whoever
+    watches is told to. Safe in a signal handler."""
+    if not app.state.draining:
+        app.state.draining = True
+        app.state.when_draining()
 
 
 @contextmanager

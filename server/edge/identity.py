@@ -92,6 +92,12 @@ def _access_cookie(header: bytes) -> bytes:
     return morsel.value.encode("latin-1", "replace") if morsel else b""
 
 
+def cookie_token(connection: Connection) -> bytes | None:
+    """The access token in the connection's cookies; None if there is no such cookie."""
+    header = next((value for name, value in connection.scope["headers"] if name == b"cookie"), b"")
+    return _access_cookie(header) if _COOKIE_PREFIX in header else None
+
+
 def _check_csrf(scope: Scope, claims: Claims) -> None:
     presented = next((value for name, value in scope["headers"] if name == b"x-csrf-token"), b"")
     if not hmac.compare_digest(presented, (claims.csrf or "").encode()):

@@ -166,7 +166,7 @@ class LimitsMiddleware:
         raise _refusal(counts, headers)
 
     def _windows(self, scope: HTTPScope) -> list[Window]:
-        address = _subject(client_address(scope, self._proxies))
+        address = subject(client_address(scope, self._proxies))
         identity = scope["state"].get("identity")
         windows = [Window(self._ceiling, address)]
         path = scope["path"]
@@ -190,7 +190,7 @@ async def limit_guesses(request: Request[Any, Any, Any], account: str) -> None:
         return
     settings = request.app.state.context.settings
     whom = hashlib.sha256(account.strip().lower().encode()).hexdigest()[:32]
-    address = _subject(client_address(request.scope, settings.trusted_proxies))
+    address = subject(client_address(request.scope, settings.trusted_proxies))
     counts = await limiter.count([Window(GUESSES, f"{request.scope['path']}:{address}:{whom}")])
     if counts[0].is_over:
         raise _refusal(counts, {})
@@ -219,7 +219,7 @@ def client_address(scope: Scope, trusted: tuple[IPv4Network | IPv6Network, ...])
 
 
 @lru_cache(maxsize=4096)
-def _subject(address: str) -> str:
+def subject(address: str) -> str:
     """Whom an address stands for: an IPv6 customer has a whole /64 to change addresses in."""
     try:
         ip = ip_address(address)

@@ -21,6 +21,7 @@ OPEN: frozenset[tuple[str, str]] = frozenset(
         ("GET", "/pages.css"),
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
+        ("GET", "/ws/grid"),
     }
 )
 """Open to everybody."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -61,6 +61,8 @@ class Catalogues:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.after_change: Callable[[int], None] = lambda _: None
+        """Called with the club whose configuration this process has changed, after the commit."""
         self._clubs: dict[int, ClubVersion] = {}
         self._copies: dict[int, _Copy] = {}
         self._club_of_court: dict[int, int] = {}
@@ -169,6 +171,7 @@ class Catalogues:
         """Say, after the commit, that this process changed the club: its copy and that of Redis are renewed."""
         if club_id in self._copies:
             self._spawn(self.current(club_id))
+        self.after_change(club_id)
 
     async def close(self) -> None:
         """Let what runs in the background end."""

@@ -95,7 +95,7 @@ class Desk:
         catalogues: Catalogues,
         club_id: int,
         *,
-        after_commit: Callable[[Settlement], None],
+        after_commit: Callable[[int, Settlement], None],
     ) -> None:
         self._context = context
         self._catalogues = catalogues
@@ -240,7 +240,7 @@ class Desk:
 
     def _tell_of(self, settlement: Settlement) -> None:
         try:
-            self._after_commit(settlement)
+            self._after_commit(self._club_id, settlement)
         except Exception:
             # It is committed, whoever fails to hear of it.
             log.exception("desk_after_commit_failed", club_id=self._club_id)
@@ -263,7 +263,7 @@ class Desks:
         context: Context,
         catalogues: Catalogues,
         *,
-        after_commit: Callable[[Settlement], None] = lambda _: None,
+        after_commit: Callable[[int, Settlement], None] = lambda _club_id, _settlement: None,
     ) -> None:
         self._context = context
         self._catalogues = catalogues

@@ -94,6 +94,16 @@ class Identities:
         claims = self._claims.get(token) or read_access_token(self._context.settings, token, now)
         if claims.expires <= now:
             self._claims.pop(token, None)
+        identity = await self.standing(claims)
+        if token not in self._claims:
+            _make_room(self._claims, MAX_TOKENS)
+            self._claims[token] = claims
+        return identity, claims
+
+    async def standing(self, claims: Claims) -> Identity:
+        """Who stands behind the claims of a token that was read before, as long as they hold. Raises as `resolve`."""
+        now = self._clock()
+        if claims.expires <= now:
             raise bad_token()
         known = self._known.get(claims.user_id)
         if (
@@ -106,10 +116,7 @@ class Identities:
         known.used_at = now
         if known.identity is None or known.session_version != claims.session_version or claims.session in known.ended:
             raise bad_token()
-        if token not in self._claims:
-            _make_room(self._claims, MAX_TOKENS)
-            self._claims[token] = claims
-        return known.identity, claims
+        return known.identity
 
     def forget(self, user_id: int) -> None:
         """Drop what is known of a user, because this process just changed it: the next request reads it anew."""

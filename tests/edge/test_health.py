@@ -20,12 +20,13 @@ from tests.edge.conftest import LiveServer, StartApp, eventually
 
 
 async def test_a_whole_service_is_ready(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/health/ready")
-    assert answer.status_code == 200
-    assert answer.json() == {
-        "status": "ready",
-        "checks": {"database": "ok", "schema": "ok", "redis": "ok", "draining": False},
-    }
+    async def whole() -> bool:
+        answer = await client.get("/health/ready")
+        assert answer.status_code == 200
+        checks = {"database": "ok", "schema": "ok", "redis": "ok", "feed": "ok", "draining": False}
+        return bool(answer.json() == {"status": "ready", "checks": checks})
+
+    await eventually(whole)  # the feed subscribes a moment after the start
 
 
 async def test_redis_away_degrades_but_stays_ready(start_app: StartApp, settings: Settings) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from litestar import Litestar
-from litestar.routes import HTTPRoute
+from litestar.routes import HTTPRoute, WebSocketRoute
 
 from server.app import create_app
 from server.edge.errors import PROBLEM_JSON, every_refusal
@@ -101,6 +101,7 @@ def test_every_open_route_is_one_that_exists(made: Litestar) -> None:
         if isinstance(route, HTTPRoute)
         for method in route.methods
     }
+    routes |= {("GET", route.path_format) for route in made.routes if isinstance(route, WebSocketRoute)}
     assert routes >= OPEN_ON_PUBLIC_GRID | (OPEN - {("GET", "/metrics")})
 
 

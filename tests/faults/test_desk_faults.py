@@ -298,7 +298,7 @@ async def test_who_leaves_while_waiting_is_skipped_and_his_neighbours_are_served
 
 
 async def test_a_listener_that_fails_after_the_commit_changes_no_answer(house: House) -> None:
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("nobody listens")
 
     house.desks._after_commit = fail

@@ -61,7 +61,7 @@ class Storm:
         for house in houses:
             house.desks._after_commit = self.note
 
-    def note(self, settlement: Settlement) -> None:
+    def note(self, _club_id: int, settlement: Settlement) -> None:
         self.changes.update(settlement.writes.touched)
 
     def action(self) -> Awaitable[None]:

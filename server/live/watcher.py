@@ -1,0 +1,111 @@
+"""One socket that watches: what it was told, and what it is still owed."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from server.domain.catalogue import Catalogue
+from server.live.frames import Frame, frame_of
+from server.live.protocol import Error, Ping
+from server.live.rooms import Room
+
+
+class Pipe(Protocol):
+    """The way out to one socket. Nothing here waits."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether a frame written now is on its way at once."""
+
+    @property
+    def stalled_since(self) -> float | None:
+        """Since when (`time.monotonic`) it is not writable."""
+
+    def on_writable(self, call: Callable[[], None]) -> None:
+        """Have `call` called whenever it becomes writable again."""
+
+    def write(self, frame: Frame) -> None:
+        """Write a frame, also while it is not writable: it is kept until it can go."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close, after what is written."""
+
+    def abort(self) -> None:
+        """Drop the connection and all that is kept for it."""
+
+
+class Watcher:
+    """A socket after its hello."""
+
+    __slots__ = ("check", "lost", "may_watch", "owed", "ping_due", "pinged", "pipe", "resyncs", "rooms", "sid")
+
+    def __init__(
+        self,
+        pipe: Pipe,
+        *,
+        may_watch: Callable[[Catalogue], bool] = lambda _: True,
+        check: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        self.sid = secrets.token_urlsafe(9)
+        self.pipe = pipe
+        self.may_watch = may_watch
+        self.check = check
+        """Whether its session still holds; None for a stranger, who has none."""
+        self.rooms: dict[Room, None] = {}
+        self.owed: dict[Room, set[int] | None] = {}
+        """What could not be written: courts, or None for a full snap. A row is owed once, however often it changes."""
+        self.resyncs: dict[Room, float] = {}
+        """When a resync was last answered."""
+        self.ping_due = 0.0
+        self.pinged = False
+        """Whether a ping waits for its pong."""
+        self.lost = False
+        pipe.on_writable(self.flush)
+
+    def tell(self, room: Room, news: Frame, courts: set[int] | None) -> None:
+        """Write news of a room: rows of `courts`, or with None a full snap. Owed if the socket cannot take it now."""
+        if not self.owed and self.pipe.writable:
+            self.pipe.write(news)
+        else:
+            self.owe(room, courts)
+
+    def owe(self, room: Room, courts: set[int] | None) -> None:
+        """Remember to write these rows, or a full snap, as they are when the socket takes them."""
+        known = self.owed.get(room, set())
+        self.owed[room] = None if courts is None or known is None else known | courts
+
+    def flush(self) -> None:
+        """Write what is owed, as long as the socket takes it."""
+        while self.owed and self.pipe.writable:
+            room, courts = next(iter(self.owed.items()))
+            del self.owed[room]
+            if courts is None:
+                self.pipe.write(room.snap_frame())
+                continue
+            left = courts & room.rows.keys()
+            while left and self.pipe.writable:
+                self.pipe.write(room.row_frame(left.pop()))
+            if left:
+                self.owed[room] = left
+
+    def ping(self) -> None:
+        """Write a ping with the digests of what was written before it."""
+        self.pinged = True
+        self.pipe.write(
+            frame_of(Ping({room.name: room.digest() for room in self.rooms if room.settled and room not in self.owed}))
+        )
+
+    def may_resync(self, room: Room, pause: float) -> bool:
+        """Whether a resync of this room is answered now: once in `pause` seconds."""
+        now = time.monotonic()
+        if now - self.resyncs.get(room, -pause) < pause:
+            return False
+        self.resyncs[room] = now
+        return True
+
+    def refuse(self, code: str, detail: str, *, club: str | None = None, date: str | None = None) -> None:
+        """Say that a topic cannot be watched."""
+        self.pipe.write(frame_of(Error(code, detail, club, date)))
