@@ -33,6 +33,8 @@ MISSED = 3.5
 """Seconds without hearing our own heartbeat after which the subscription is dead."""
 PAUSE = 0.5
 LONGEST_PAUSE = 2.0
+TICK = 0.02
+"""Seconds between two messages: under a storm of bookings news are merged rather than sent one by one."""
 MOST_WAITING = 2000
 """Club-days whose news wait for Redis; what is dropped is repaired by anti-entropy."""
 MOST_AT_ONCE = 200
@@ -125,6 +127,7 @@ class Feed:
                         newer = self._waiting.pop((news.club, news.day), None)
                         self.tell(news if newer is None else merged(news, newer))
                     await asyncio.sleep(PAUSE)
+                await asyncio.sleep(TICK)
 
     async def _beat(self) -> None:
         while True:
