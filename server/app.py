@@ -85,6 +85,7 @@ async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
         if settlement.writes.outbox:
             waker.wake()
         if settlement.writes.touched:
+            occupancy.committed(club_id, settlement)
             hub.committed(club_id, {day for _, day in settlement.writes.touched})
 
     desks = Desks(context, catalogues, after_commit=after_commit)

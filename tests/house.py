@@ -62,10 +62,10 @@ class House:
 
     def __post_init__(self) -> None:
         self.catalogues = Catalogues(self.context)
-        self.desks = Desks(self.context, self.catalogues)
+        self.occupancy = Occupancy(self.context, self.catalogues)
+        self.desks = Desks(self.context, self.catalogues, after_commit=self.occupancy.committed)
         self.bookings = Bookings(self.context, self.catalogues, self.desks)
         self.closures = Closures(self.context, self.catalogues, self.desks)
-        self.occupancy = Occupancy(self.context, self.catalogues)
 
     def another_process(self) -> House:
         """The same club seen by use cases of their own, as another server process has them."""

@@ -114,6 +114,8 @@ class Settlement(msgspec.Struct):
 
     outcomes: list[Outcome]
     writes: Writes
+    versions: dict[ResourceDay, int] = {}
+    """The new version of each resource-day that changed, once it is written."""
 
 
 def settle(daybook: Daybook, requests: Sequence[Request], *, now: datetime, new_id: Callable[[], UUID]) -> Settlement:

@@ -16,7 +16,8 @@ import msgspec
 from server.domain import policy
 from server.domain.capacity import Taken
 from server.domain.catalogue import Catalogue, Court
-from server.domain.slots import Interval, isoformat, merged
+from server.domain.daybook import Settlement
+from server.domain.slots import Interval, days_of, isoformat, merged
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -68,6 +69,24 @@ class DayState(msgspec.Struct, frozen=True, kw_only=True):
     uses: dict[int, tuple[Use, ...]]
     total: int
     """The sum of the versions: it grows with every change."""
+
+
+def grown(state: DayState, catalogue: Catalogue, settlement: Settlement) -> DayState | None:
+    """The day after a settlement that was written on top of it; None if it was written on top of another state, or
+    ended something, which the settlement does not tell by name."""
+    if settlement.writes.freed or state.config_version != catalogue.config_version:
+        return None
+    versions = {resource: version for (resource, day), version in settlement.versions.items() if day == state.day}
+    if any(state.versions.get(resource, 0) + 1 != version for resource, version in versions.items()):
+        return None
+    uses = dict(state.uses)
+    for new in settlement.writes.allocations:
+        if state.day in days_of(Interval(new.start, new.end), catalogue.tz):
+            use = Use(new.ref, new.kind, new.start, new.end, new.quantity, new.note, None)
+            uses[new.resource_id] = (*uses.get(new.resource_id, ()), use)
+    return msgspec.structs.replace(
+        state, versions={**state.versions, **versions}, uses=uses, total=state.total + len(versions)
+    )
 
 
 def row_of(catalogue: Catalogue, court: Court, state: DayState) -> Row:

@@ -23,6 +23,7 @@ from server.domain.errors import BadTime, InvalidRequest, Refusal
 from server.domain.people import Identity
 from server.domain.pricing import EquipmentItem, Price
 from server.domain.slots import FIRST_YEAR, LAST_YEAR, Interval, day_interval, isoformat, parse_instant
+from server.edge.answers import Encoded, encoded
 from server.edge.errors import PROBLEM_JSON, problem_document, problems
 from server.edge.identity import identity_of, may_see, require_staff
 from server.edge.requests import Count, Id, documented, header_of, query_of
@@ -207,7 +208,7 @@ async def list_bookings(request: Request[Any, Any, Any]) -> Response[BookingPage
     clubs = {club_id: await catalogues.even_retired(club_id) for club_id in {booking.club_id for booking in page}}
     views = [view_of(booking, clubs[booking.club_id]) for booking in page]
     last = page[-1] if len(found) > query.limit else None
-    return json_response(BookingPage(views, _cursor_after(last) if last is not None else None), 200)
+    return encoded(BookingPage(views, _cursor_after(last) if last is not None else None), 200)
 
 
 @get("/api/bookings/{booking_id:uuid}", responses=problems(errors.NotFound), tags=["bookings"], summary="A booking")
@@ -215,7 +216,7 @@ async def show(request: Request[Any, Any, Any], booking_id: FromPath[UUID]) -> R
     """A booking of one's own, or of the club for its staff."""
     bookings: Bookings = request.app.state.bookings
     booking, catalogue = await bookings.fetch(identity_of(request), booking_id)
-    return json_response(view_of(booking, catalogue), 200)
+    return encoded(view_of(booking, catalogue), 200)
 
 
 @post(
@@ -305,29 +306,15 @@ def view_of(booking: Booking, catalogue: Catalogue) -> BookingView:
     )
 
 
-_encoder = msgspec.json.Encoder()
-
-
-def json_response(document: object, status: int, headers: dict[str, str] | None = None) -> Response[Any]:
-    """The document, encoded once."""
-    return Response(_encoder.encode(document), status_code=status, media_type=MediaType.JSON, headers=headers)
-
-
 async def _answer(request: Request[Any, Any, Any], outcome: Accepted | Replay, status: int) -> Response[BookingView]:
     if isinstance(outcome, Replay):
-        media_type = PROBLEM_JSON if outcome.status >= 400 else MediaType.JSON
-        replay: Response[Any] = Response(
-            outcome.body,
-            status_code=outcome.status,
-            media_type=media_type,
-            headers={"Idempotency-Replayed": "true"},
-        )
-        return replay
+        media_type = PROBLEM_JSON if outcome.status >= 400 else MediaType.JSON.value
+        return Encoded(outcome.body, outcome.status, {"Idempotency-Replayed": "true"}, media_type)
     booking = _booking_of(outcome)
     catalogues: Catalogues = request.app.state.catalogues
     # It is committed, so it is answered, even if the club was retired a moment ago.
     catalogue = await catalogues.even_retired(booking.club_id)
-    return json_response(view_of(booking, catalogue), status)
+    return encoded(view_of(booking, catalogue), status)
 
 
 def _booking_of(accepted: Accepted) -> Booking:
@@ -347,7 +334,7 @@ def idempotency_of(
         raise InvalidRequest(
             f"An Idempotency-Key has 1 to {MAX_KEY_LENGTH} printable ASCII characters.", field="Idempotency-Key"
         )
-    digest = hashlib.sha256(_encoder.encode(content)).digest()
+    digest = hashlib.sha256(msgspec.json.encode(content)).digest()
     return IdempotencyKey(identity.user_id, route, key, digest, _render(request, status))
 
 
@@ -361,7 +348,7 @@ def _render(request: Request[Any, Any, Any], status: int) -> Callable[[Accepted 
         catalogue = catalogues.cached(booking.club_id)
         if catalogue is None:
             raise AssertionError("unreachable: the desk settles with this copy, under the club's lock")
-        return status, _encoder.encode(view_of(booking, catalogue))
+        return status, msgspec.json.encode(view_of(booking, catalogue))
 
     return render
 

@@ -10,7 +10,7 @@ import hashlib
 from typing import Any, Literal
 
 import msgspec
-from litestar import MediaType, Response, get
+from litestar import Response, get
 
 from server.domain import errors
 from server.edge.admin.clubs import PolicyWire, Stacking, Visibility, policy_wire
@@ -25,11 +25,10 @@ from server.edge.admin.wire import (
     dated_wire,
     week_wire,
 )
+from server.edge.answers import revalidated
 from server.edge.errors import problems
 from server.edge.identity import identity_of, may_see, optional_identity
-from server.edge.requests import documented, header_of
-
-_encoder = msgspec.json.Encoder()
+from server.edge.requests import documented
 
 
 class ClubItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,15 +221,9 @@ async def list_equipment(request: AnyRequest) -> Response[EquipmentPools]:
 
 def _answer(request: AnyRequest, content: msgspec.Struct, *, private: bool) -> Response[Any]:
     """The answer with its ETag, or 304 where the client has it already. Always revalidated."""
-    body = _encoder.encode(content)
+    body = msgspec.json.encode(content)
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": f"{'private' if private else 'public'}, no-cache"}
-    if not private:
-        headers["Vary"] = "Authorization, Cookie"
-    known = header_of(request, b"if-none-match")
-    if known is not None and etag in (part.strip().removeprefix("W/") for part in known.split(",")):
-        return Response(b"", status_code=304, headers=headers)
-    return Response(body, media_type=MediaType.JSON, headers=headers)
+    return revalidated(request, body, etag, private=private, vary=None if private else "Authorization, Cookie")
 
 
 handlers = [list_clubs, list_courts, list_coaches, list_equipment]

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
-from litestar import MediaType, Request, Response, get
+from litestar import Request, Response, get
 
 from server.context import Context
 from server.domain import errors
@@ -20,10 +20,11 @@ from server.domain.grid import DayState, Row, etag_of, fullness, open_of, row_of
 from server.domain.people import Identity
 from server.domain.pricing import Price, court_prices
 from server.domain.slots import FIRST_YEAR, LAST_YEAR, Interval, days_of, isoformat, local_day, parse_instant
+from server.edge.answers import Encoded, revalidated
 from server.edge.bookings import Moment
 from server.edge.errors import problems
 from server.edge.identity import identity_of, may_see
-from server.edge.requests import documented, header_of, query_of
+from server.edge.requests import documented, query_of
 from server.usecases.catalogue import Catalogues
 from server.usecases.occupancy import Occupancy
 
@@ -190,7 +191,7 @@ async def grid(request: Request[Any, Any, Any]) -> Response[GridView]:
     may_see(request, catalogue)
     bodies: Bodies = request.app.state.bodies
     body, etag = bodies.of(("grid", state.club_id, state.day), state, lambda: _grid_body(bodies, catalogue, state))
-    return _cached(request, body, etag, private=_is_private(catalogue))
+    return revalidated(request, body, etag, private=_is_private(catalogue))
 
 
 @get(
@@ -219,7 +220,7 @@ async def days(request: Request[Any, Any, Any]) -> Response[DaysView]:
         for state in states
     ]
     body, etag = _encoder.encode(DaysView(views)), etag_of(catalogue, states)
-    return _cached(request, body, etag, private=_is_private(catalogue))
+    return revalidated(request, body, etag, private=_is_private(catalogue))
 
 
 @get(
@@ -252,7 +253,7 @@ async def prices(request: Request[Any, Any, Any]) -> Response[PricesView]:
     ]
     body = _encoder.encode(PricesView(catalogue.slug, day, catalogue.currency, catalogue.config_version, items))
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    return _cached(request, body, etag, private=tier is not None or _is_private(catalogue))
+    return revalidated(request, body, etag, private=tier is not None or _is_private(catalogue))
 
 
 @get(
@@ -285,8 +286,7 @@ async def availability(request: Request[Any, Any, Any]) -> Response[Availability
     key = ("availability", catalogue.club_id, interval, minute, *_standing(identity, catalogue))
     bodies: Bodies = request.app.state.bodies
     body, _ = bodies.of(key, tuple(states), lambda: _availability_body(catalogue, states, interval, now, identity))
-    answer: Response[Any] = Response(body, media_type=MediaType.JSON, headers={"Cache-Control": "no-store"})
-    return answer
+    return Encoded(body, headers={"Cache-Control": "no-store"})
 
 
 handlers = [grid, days, prices, availability]
@@ -419,14 +419,3 @@ def _within_years(day: date, field: str) -> date:
 def _is_private(catalogue: Catalogue) -> bool:
     """Whether the answer is not for caches that serve several people."""
     return catalogue.grid_visibility != "public"
-
-
-def _cached(request: Request[Any, Any, Any], body: bytes, etag: str, *, private: bool = False) -> Response[Any]:
-    """The body with its ETag, or 304 where the client has it already. Always revalidated: the grid never lies."""
-    headers = {"ETag": etag, "Cache-Control": f"{'private' if private else 'public'}, no-cache"}
-    known = header_of(request, b"if-none-match")
-    if known is not None and (
-        known.strip() == "*" or etag in (part.strip().removeprefix("W/") for part in known.split(","))
-    ):
-        return Response(b"", status_code=304, headers=headers)
-    return Response(body, media_type=MediaType.JSON, headers=headers)

@@ -364,14 +364,15 @@ WITH booked AS (
 UPDATE resource_days d SET version = d.version + 1
 FROM unnest($39::bigint[], $40::date[]) AS t(resource_id, day)
 WHERE d.resource_id = t.resource_id AND d.day = t.day
+RETURNING d.resource_id, d.day, d.version
 """
 
 
-async def insert_settled(conn: Connection, club_id: int, writes: Writes, now: datetime) -> None:
-    """Write all inserts of a batch and the next version of every resource-day that it changed."""
+async def insert_settled(conn: Connection, club_id: int, writes: Writes, now: datetime) -> dict[ResourceDay, int]:
+    """Write all inserts of a batch and the next version of every resource-day that it changed, which is returned."""
     booked, allocations, audit = writes.booked, writes.allocations, writes.audit
     outbox, ledger, touched = writes.outbox, writes.ledger, sorted(writes.touched)
-    await conn.execute(
+    changed = await conn.fetch(
         INSERT_SETTLED,
         club_id,
         now,
@@ -414,6 +415,7 @@ async def insert_settled(conn: Connection, club_id: int, writes: Writes, now: da
         [resource for resource, _ in touched],
         [day for _, day in touched],
     )
+    return {(row[0], row[1]): row[2] for row in changed}
 
 
 INSERT_CLOSURES = """

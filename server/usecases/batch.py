@@ -95,7 +95,7 @@ class Attempt:
         if writes.closed:
             await sql.insert_closures(conn, writes.closed)
         if writes.audit:
-            await sql.insert_settled(conn, self.club_id, writes, now)
+            settlement.versions = await sql.insert_settled(conn, self.club_id, writes, now)
         if writes.answers:
             await sql.insert_answers(conn, writes, now)
         return settlement

@@ -13,8 +13,9 @@ from datetime import date
 
 from server.context import Context
 from server.domain.catalogue import Catalogue
+from server.domain.daybook import Settlement
 from server.domain.errors import NotFound, Unavailable
-from server.domain.grid import DayState
+from server.domain.grid import DayState, grown
 from server.domain.slots import day_interval
 from server.sql import grid as sql
 from server.sql.connection import Connection, acquire
@@ -62,6 +63,20 @@ class Occupancy:
             if all(state.config_version == catalogue.config_version for state in states):
                 return catalogue, states
         raise Unavailable("The club's settings are being changed at the moment. Try again.")
+
+    def committed(self, club_id: int, settlement: Settlement) -> None:
+        """Carry what this process has just committed over to the days that it keeps, so that they need no reading.
+
+        A day that somebody else changed meanwhile is left as it is: the next question finds that it is old.
+        """
+        catalogue = self._catalogues.cached(club_id)
+        if catalogue is None:
+            return
+        for key in {(club_id, day) for _, day in settlement.versions}:
+            state = self._kept.get(key)
+            after = grown(state, catalogue, settlement) if state is not None else None
+            if after is not None:
+                self._kept[key] = after
 
     async def _read(self, keys: Sequence[Key]) -> dict[Key, DayState | None]:
         states: dict[Key, DayState | None] = dict.fromkeys(keys)
