@@ -128,6 +128,8 @@ async def test_whatever_happens_what_is_kept_is_what_would_be_read_afresh(house:
                 await process.bookings.move(player, rng.choice(booked).id, Change(court_id=rng.choice(house.courts)))
         except Refusal:
             pass
+        if rng.random() < 0.5:
+            continue  # what is kept grows over several changes
         for process in (house, other):
             assert shown(await kept(process)) == shown(await afresh(process))
     await other.close()
