@@ -27,7 +27,8 @@ from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from server.context import Clock, Context, system_clock
 from server.domain.daybook import Settlement
-from server.edge import admin, auth, bookings, catalogue, grid, health, live, openapi, pages
+from server.edge import admin, auth, availability, bookings, catalogue, grid, health, live, openapi, pages
+from server.edge.bodies import Bodies
 from server.edge.errors import answer_exception
 from server.edge.health import DatabaseCheck, draining_on_sigterm, start_draining
 from server.edge.identity import IdentityMiddleware, StrangersMiddleware, remember_identities
@@ -63,6 +64,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *pages.handlers,
     *catalogue.handlers,
     *grid.handlers,
+    *availability.handlers,
     *live.handlers,
     *bookings.handlers,
     *admin.handlers,
@@ -93,7 +95,7 @@ async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
     app.state.occupancy = occupancy
     app.state.bookings = Bookings(context, catalogues, desks)
     app.state.closures = Closures(context, catalogues, desks)
-    app.state.bodies = grid.Bodies()
+    app.state.bodies = Bodies()
     app.state.waker = waker
     app.state.live = live.Live(context.settings, hub, feed)
     # A signal may come in the middle of anything: the loop calls it when it is its turn.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
-from server.domain import capacity, policy, pricing
-from server.domain.capacity import Taken
+from server.domain import policy, pricing
+from server.domain.capacity import Uses, check_court, peak_use
 from server.domain.catalogue import Catalogue, Coach, Court, Equipment
 from server.domain.errors import BadDuration, BadTime, LeavesGap, OutsideHorizon, OutsideHours, Refusal
 from server.domain.pricing import Price
@@ -47,41 +47,31 @@ class Availability(msgspec.Struct, frozen=True):
     equipment: list[FreeEquipment]
 
 
-def available(
-    catalogue: Catalogue,
-    taken: Mapping[int, Sequence[Taken]],
-    interval: Interval,
-    *,
-    now: datetime,
-    tier: str | None,
-    staff: bool,
-) -> Availability:
-    """What is free for the interval. A court that is closed then, or a club that is, has nothing free."""
+def offered(catalogue: Catalogue, interval: Interval, *, now: datetime, tier: str | None, staff: bool) -> Availability:
+    """What the club has to give for the interval, as if nobody had taken anything. A court that is not open then, or
+    a club that is not, has nothing to give. The same for all of a minute: rules look at whole minutes."""
     courts = []
     for court in catalogue.courts:
-        if _is_taken(taken, court.units, interval):
-            continue
         refusal: Refusal | None = None
         try:
             policy.check_slot(catalogue, court, interval, now=now, tier=tier, staff=staff)
-            capacity.check_court(catalogue, taken, court, interval, None, now=now, staff=staff)
         except OutsideHours:
             continue
-        except (BadDuration, BadTime, OutsideHorizon, LeavesGap) as reason:
+        except (BadDuration, BadTime, OutsideHorizon) as reason:
+            if not policy.is_open(catalogue, interval):
+                continue
             refusal = reason
-        if refusal is not None and not policy.is_open(catalogue, interval):
-            continue
         price = pricing.quote(catalogue, court, interval, coach=None, equipment=(), tier=tier, now=now)
         courts.append(FreeCourt(court, price, refusal))
     coaches = [
         FreeCoach(coach, pricing.half_even(coach.rate * interval.minutes, 60))
         for coach in catalogue.coaches
-        if not _is_taken(taken, (coach.resource_id,), interval) and policy.coach_on_duty(catalogue, coach, interval)
+        if policy.coach_on_duty(catalogue, coach, interval)
     ]
     equipment = [
         FreeEquipment(
             item,
-            max(item.quantity - capacity.peak_use(taken.get(item.resource_id, ()), interval), 0),
+            item.quantity,
             item.price if item.per == "booking" else pricing.half_even(item.price * interval.minutes, 60),
         )
         for item in catalogue.equipment
@@ -89,6 +79,36 @@ def available(
     return Availability(courts, coaches, equipment)
 
 
-def _is_taken(taken: Mapping[int, Sequence[Taken]], resources: Sequence[int], interval: Interval) -> bool:
+def left_of(
+    offer: Availability, catalogue: Catalogue, taken: Uses, interval: Interval, *, now: datetime, staff: bool
+) -> Availability:
+    """What is left of an offer where this is taken. A part that stays as it is, is the same object."""
+    courts = [
+        _unless_gap(free, catalogue, taken, interval, now=now, staff=staff)
+        for free in offer.courts
+        if not _is_taken(taken, free.court.units, interval)
+    ]
+    coaches = [free for free in offer.coaches if not _is_taken(taken, (free.coach.resource_id,), interval)]
+    equipment = [
+        msgspec.structs.replace(
+            pool, remaining=max(pool.remaining - peak_use(taken.get(pool.equipment.resource_id, ()), interval), 0)
+        )
+        for pool in offer.equipment
+    ]
+    return Availability(courts, coaches, equipment)
+
+
+def _unless_gap(
+    free: FreeCourt, catalogue: Catalogue, taken: Uses, interval: Interval, *, now: datetime, staff: bool
+) -> FreeCourt:
+    if free.refusal is None:
+        try:
+            check_court(catalogue, taken, free.court, interval, None, now=now, staff=staff)
+        except LeavesGap as reason:
+            return msgspec.structs.replace(free, refusal=reason)
+    return free
+
+
+def _is_taken(taken: Uses, resources: Sequence[int], interval: Interval) -> bool:
     start, end = interval.start, interval.end
     return any(use.start < end and start < use.end for resource in resources for use in taken.get(resource, ()))

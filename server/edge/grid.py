@@ -1,11 +1,9 @@
-"""/api/grid, /api/days, /api/prices and /api/availability: what is taken, what is free, and what it costs."""
+"""/api/grid, /api/days and /api/prices: what is taken, how full the days are, and what they cost."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -13,28 +11,20 @@ from litestar import Request, Response, get
 
 from server.context import Context
 from server.domain import errors
-from server.domain.availability import Availability, available
-from server.domain.catalogue import Catalogue, Court
+from server.domain.catalogue import Catalogue
 from server.domain.errors import BadDuration, BadTime
-from server.domain.grid import DayState, Row, etag_of, fullness, open_of, row_of, taken_of
-from server.domain.people import Identity
-from server.domain.pricing import Price, court_prices
-from server.domain.slots import FIRST_YEAR, LAST_YEAR, Interval, days_of, isoformat, local_day, parse_instant
-from server.edge.answers import Encoded, revalidated
-from server.edge.bookings import Moment
+from server.domain.grid import DayState, Row, etag_of, fullness, open_of
+from server.domain.pricing import court_prices
+from server.domain.slots import FIRST_YEAR, LAST_YEAR, isoformat, local_day
+from server.edge.answers import revalidated
+from server.edge.bodies import Bodies
 from server.edge.errors import problems
-from server.edge.identity import identity_of, may_see
+from server.edge.identity import may_see
 from server.edge.requests import documented, query_of
 from server.usecases.catalogue import Catalogues
 from server.usecases.occupancy import Occupancy
 
-LONGEST_AVAILABILITY = timedelta(days=2)
 MOST_DAYS = 62
-KEPT_BODIES = 4096
-KEPT_DAYS = 512
-
-RowMark = tuple[str, int, int]
-"""Epoch, config_version and version: what makes a court's row the one it is."""
 
 Slug = Annotated[str, msgspec.Meta(max_length=100, description="The club; the first one if left out.")]
 Day = Annotated[date, msgspec.Meta(description="A local day of the club.")]
@@ -107,50 +97,6 @@ class PricesView(msgspec.Struct, frozen=True):
     next: None = None
 
 
-class CourtView(msgspec.Struct, frozen=True):
-    """A court that is free for all of the interval. `refusal` is the code that a booking of just this interval
-    would meet (its length, start, the horizon or a gap), or null where it can be booked."""
-
-    id: int
-    name: str
-    indoor: bool
-    kind: str
-    surface: str
-    price: Price
-    bookable: bool
-    refusal: str | None
-
-
-class CoachView(msgspec.Struct, frozen=True):
-    """A coach who is free for all of the interval; the price is in minor units."""
-
-    id: int
-    name: str
-    price: int
-
-
-class EquipmentView(msgspec.Struct, frozen=True):
-    """How many of a pool are left at every moment of the interval; the price of one is in minor units."""
-
-    id: int
-    name: str
-    quantity: int
-    remaining: int
-    price: int
-
-
-class AvailabilityView(msgspec.Struct, frozen=True):
-    """What is free for the interval."""
-
-    club: str
-    start_ts: str
-    end_ts: str
-    currency: str
-    courts: list[CourtView]
-    coaches: list[CoachView]
-    equipment: list[EquipmentView]
-
-
 class GridQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which club-day; today if left out."""
 
@@ -164,14 +110,6 @@ class DaysQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     club: Slug | None = None
     first: Day | None = msgspec.field(name="from", default=None)
     last: Day | None = msgspec.field(name="to", default=None)
-
-
-class AvailabilityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which interval."""
-
-    start_ts: Moment
-    end_ts: Moment
-    club: Slug | None = None
 
 
 # -- handlers -----------------------------------------------------------------------------------------------
@@ -190,7 +128,7 @@ async def grid(request: Request[Any, Any, Any]) -> Response[GridView]:
     catalogue, state = await _day_of(request, query.club, query.date)
     may_see(request, catalogue)
     bodies: Bodies = request.app.state.bodies
-    body, etag = bodies.of(("grid", state.club_id, state.day), state, lambda: _grid_body(bodies, catalogue, state))
+    body, etag = bodies.of(("grid", state.club_id, state.day), (state,), lambda: _grid_body(bodies, catalogue, state))
     return revalidated(request, body, etag, private=_is_private(catalogue))
 
 
@@ -256,88 +194,12 @@ async def prices(request: Request[Any, Any, Any]) -> Response[PricesView]:
     return revalidated(request, body, etag, private=tier is not None or _is_private(catalogue))
 
 
-@get(
-    "/api/availability",
-    responses=problems(errors.NotFound, errors.BadTime, errors.BadDuration),
-    opt=documented(query=AvailabilityQuery),
-    tags=["grid"],
-    summary="What is free",
-)
-async def availability(request: Request[Any, Any, Any]) -> Response[AvailabilityView]:
-    """Courts, coaches and equipment that are free for all of the interval, with their prices."""
-    query = query_of(request, AvailabilityQuery)
-    identity = identity_of(request)
-    catalogue = await _club_of(request, query.club)
-    interval = Interval(
-        parse_instant(query.start_ts, catalogue.tz, field="start_ts"),
-        parse_instant(query.end_ts, catalogue.tz, field="end_ts"),
-    )
-    if interval.end <= interval.start:
-        raise BadTime("The end must be after the start.", field="end_ts")
-    if interval.end - interval.start > LONGEST_AVAILABILITY:
-        raise BadDuration("Ask for at most two days at a time.", field="end_ts")
-    occupancy: Occupancy = request.app.state.occupancy
-    catalogue, states = await occupancy.days(catalogue.club_id, days_of(interval, catalogue.tz))
-    may_see(request, catalogue)
-    context: Context = request.app.state.context
-    now = context.clock()
-    # Rules look at whole minutes, so within one minute the answer changes with the states alone.
-    minute = int(now.timestamp()) // 60
-    key = ("availability", catalogue.club_id, interval, minute, *_standing(identity, catalogue))
-    bodies: Bodies = request.app.state.bodies
-    body, _ = bodies.of(key, tuple(states), lambda: _availability_body(catalogue, states, interval, now, identity))
-    return Encoded(body, headers={"Cache-Control": "no-store"})
-
-
-handlers = [grid, days, prices, availability]
+handlers = [grid, days, prices]
 
 
 # -- bodies -------------------------------------------------------------------------------------------------
 
 _encoder = msgspec.json.Encoder()
-
-
-class Bodies:
-    """Encoded answers, kept as long as the states that they were made of are the newest ones.
-
-    States are compared by identity: `Occupancy` gives the same object until something is committed.
-    """
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[object, tuple[object, tuple[bytes, str]]] = OrderedDict()
-        self._rows: OrderedDict[tuple[int, date], dict[int, tuple[RowMark, msgspec.Raw]]] = OrderedDict()
-
-    def row_of(self, catalogue: Catalogue, court: Court, state: DayState) -> msgspec.Raw:
-        """The encoded row of a court's day; a booking on one court leaves the other rows as they are."""
-        day = (state.club_id, state.day)
-        rows = self._rows.get(day)
-        if rows is None:
-            rows = self._rows[day] = {}
-            while len(self._rows) > KEPT_DAYS:
-                self._rows.popitem(last=False)
-        mark = (state.epoch, catalogue.config_version, state.versions.get(court.resource_id, 0))
-        kept = rows.get(court.id)
-        if kept is None or kept[0] != mark:
-            kept = rows[court.id] = (mark, msgspec.Raw(_encoder.encode(row_of(catalogue, court, state))))
-        return kept[1]
-
-    def of(self, key: object, made_of: object, make: Callable[[], tuple[bytes, str]]) -> tuple[bytes, str]:
-        """The body and ETag under `key` if they were made of this, else what `make` makes."""
-        kept = self._kept.get(key)
-        if kept is not None and _same(kept[0], made_of):
-            return kept[1]
-        made = make()
-        self._kept[key] = (made_of, made)
-        self._kept.move_to_end(key)
-        while len(self._kept) > KEPT_BODIES:
-            self._kept.popitem(last=False)
-        return made
-
-
-def _same(old: object, new: object) -> bool:
-    if isinstance(old, tuple) and isinstance(new, tuple):
-        return len(old) == len(new) and all(a is b for a, b in zip(old, new, strict=True))
-    return old is new
 
 
 def _grid_body(bodies: Bodies, catalogue: Catalogue, state: DayState) -> tuple[bytes, str]:
@@ -352,46 +214,7 @@ def _grid_body(bodies: Bodies, catalogue: Catalogue, state: DayState) -> tuple[b
     return _encoder.encode(view), etag_of(catalogue, [state])
 
 
-def _availability_body(
-    catalogue: Catalogue, states: list[DayState], interval: Interval, now: datetime, identity: Identity
-) -> tuple[bytes, str]:
-    tier, staff = _standing(identity, catalogue)
-    found = available(catalogue, taken_of(states), interval, now=now, tier=tier, staff=staff)
-    return _encoder.encode(_availability_view(catalogue, interval, found)), ""
-
-
-def _availability_view(catalogue: Catalogue, interval: Interval, found: Availability) -> AvailabilityView:
-    return AvailabilityView(
-        catalogue.slug,
-        isoformat(interval.start, catalogue.tz),
-        isoformat(interval.end, catalogue.tz),
-        catalogue.currency,
-        [
-            CourtView(
-                free.court.id,
-                free.court.name,
-                free.court.indoor,
-                free.court.kind,
-                free.court.surface,
-                free.price,
-                free.refusal is None,
-                free.refusal.code if free.refusal is not None else None,
-            )
-            for free in found.courts
-        ],
-        [CoachView(free.coach.id, free.coach.name, free.price) for free in found.coaches],
-        [
-            EquipmentView(free.equipment.id, free.equipment.name, free.equipment.quantity, free.remaining, free.price)
-            for free in found.equipment
-        ],
-    )
-
-
 # -- in and out ---------------------------------------------------------------------------------------------
-
-
-def _standing(identity: Identity, catalogue: Catalogue) -> tuple[str | None, bool]:
-    return identity.tier_in(catalogue.club_id), identity.is_staff_of(catalogue.club_id)
 
 
 async def _club_of(request: Request[Any, Any, Any], slug: str | None) -> Catalogue:
