@@ -15,21 +15,25 @@ PYTHON ?= $(shell for name in python3 python python3.14 python3.13 python3.12 py
 	$$name -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo $$name && break; done)
 BIN := .venv/bin
 
-.PHONY: run test lint types bench lock clean help environment environment-run
+.PHONY: run test lint types bench lock schema clean help environment environment-run page
 
 run: environment-run ## Run everything on http://127.0.0.1:8000 (PORT, HOST, COURTSIDE_HOME)
+	@$(PYTHON) ops/page.py build
 	@exec $(BIN)/courtside up --with-parent
 
-test: environment ## Run every test (ARGS=… for pytest)
+test: page ## Run every test (ARGS=… for pytest)
+	@$(PYTHON) ops/page.py test
 	@exec $(BIN)/python -m pytest -n 2 $(ARGS)
 
-lint: environment ## Style, formatting and import contracts
+lint: environment ## Style, formatting and import contracts, of the page too
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
+	$(PYTHON) ops/page.py lint
 
-types: environment ## Types (mypy strict)
+types: environment ## Types (mypy strict, tsc strict)
 	$(BIN)/mypy
+	$(PYTHON) ops/page.py types
 
 bench: environment ## Benchmarks: a table, and JSON in bench-results/
 	@exec $(BIN)/python -m tests.bench $(ARGS)
@@ -37,8 +41,12 @@ bench: environment ## Benchmarks: a table, and JSON in bench-results/
 lock: environment ## Renew requirements/*.txt after a change of pyproject.toml (UPGRADE=--upgrade for newer releases)
 	$(BIN)/python ops/lock.py $(UPGRADE)
 
-clean: ## Remove the environment and caches; the data in .courtside stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov *.egg-info
+schema: environment ## Renew the page's types after a change of the API
+	$(BIN)/python ops/schema.py
+
+clean: ## Remove the environment, the built page and caches; the data in .courtside stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov *.egg-info \
+		web/node_modules server/page tests/e2e/browser/node_modules
 	find server tests migrations -name __pycache__ -type d -exec rm -rf {} +
 
 help: ## Show this
@@ -51,3 +59,6 @@ environment-run:
 environment:
 	@$(if $(PYTHON),,echo "Courtside needs Python 3.11 to 3.14; install one, or set PYTHON=/path/to/python." >&2; exit 1)
 	@$(PYTHON) ops/environment.py dev
+
+page: environment
+	@$(PYTHON) ops/page.py tools

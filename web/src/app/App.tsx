@@ -1,0 +1,53 @@
+import { type ComponentType, lazy, Suspense, useEffect, useRef } from "react"
+import { Link, Route, Switch, useLocation } from "wouter"
+import { GridPage } from "../features/grid/GridPage"
+import { Page } from "../ui/Page"
+import { words } from "../words/words"
+import { ErrorBoundary } from "./ErrorBoundary"
+import { Shell } from "./Shell"
+
+/** A page that is fetched when it is first opened: only the grid is there at once. */
+function later<Name extends string>(name: Name, load: () => Promise<Record<Name, ComponentType>>) {
+  return lazy(async () => ({ default: (await load())[name] }))
+}
+
+/** Every address of the page. The server answers each with the page: see PAGES in server/edge/page.py. */
+const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
+  ["/", GridPage],
+  ["/login", later("LoginPage", () => import("../features/session/LoginPage"))],
+]
+
+export function App() {
+  const [path] = useLocation()
+  useFocusOnArrival(path)
+  return (
+    <Shell>
+      <ErrorBoundary key={path}>
+        <Suspense>
+          <Switch>
+            {ROUTES.map(([route, page]) => (
+              <Route key={route} path={route} component={page} />
+            ))}
+            <Route>
+              <Page title={words.trouble.notFound} narrow>
+                <p>{words.trouble.notFoundText}</p>
+                <Link href="/">{words.trouble.toCourts}</Link>
+              </Page>
+            </Route>
+          </Switch>
+        </Suspense>
+      </ErrorBoundary>
+    </Shell>
+  )
+}
+
+/** A new page is read out from its heading on, as after following a link to another document. */
+function useFocusOnArrival(path: string) {
+  const before = useRef(path)
+  useEffect(() => {
+    if (before.current === path) return
+    before.current = path
+    scrollTo(0, 0)
+    document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true })
+  }, [path])
+}

@@ -1,0 +1,70 @@
+import { type ReactNode, useState } from "react"
+import { Link, useLocation } from "wouter"
+import { signOut } from "../api/session"
+import { useClub } from "../api/useClub"
+import { useSession } from "../api/useSession"
+import { Button, buttonClass } from "../ui/Button"
+import { words } from "../words/words"
+import { Mark } from "./Mark"
+import styles from "./Shell.module.css"
+import { chooseTheme, chosenTheme, type Theme } from "./theme"
+
+const NEXT: Readonly<Record<Theme, Theme>> = { auto: "light", light: "dark", dark: "auto" }
+
+/** What is around every page but the wall screen: the club, how fresh it is, and who is signed in. */
+export function Shell({ children }: { children: ReactNode }) {
+  const { club } = useClub()
+  const session = useSession()
+  const [path] = useLocation()
+  return (
+    <>
+      <a className={styles["skip"]} href="#content">
+        {words.app.skip}
+      </a>
+      <header className={styles["header"]}>
+        <Link href="/" className={styles["club"]}>
+          {club?.name ?? words.app.name}
+        </Link>
+        <Mark />
+        <nav className={styles["menu"]} aria-label={words.app.menu}>
+          <ThemeChoice />
+          {session ? (
+            <>
+              <Link href="/bookings" className={buttonClass("quiet")}>
+                {words.app.bookings}
+              </Link>
+              <Button look="quiet" title={session.user.email} onClick={() => void signOut()}>
+                {words.app.signOut}
+              </Button>
+            </>
+          ) : (
+            path !== "/login" && (
+              <Link href="/login" className={buttonClass("quiet")}>
+                {words.app.signIn}
+              </Link>
+            )
+          )}
+        </nav>
+      </header>
+      <main id="content">{children}</main>
+    </>
+  )
+}
+
+function ThemeChoice() {
+  const [theme, setTheme] = useState(chosenTheme)
+  const label = words.app.theme[theme]
+  return (
+    <Button
+      look="quiet"
+      aria-label={label}
+      title={label}
+      onClick={() => {
+        chooseTheme(NEXT[theme])
+        setTheme(NEXT[theme])
+      }}
+    >
+      <span aria-hidden="true">{{ auto: "◐", light: "○", dark: "●" }[theme]}</span>
+    </Button>
+  )
+}

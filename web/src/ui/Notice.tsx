@@ -1,0 +1,24 @@
+import type { ReactNode } from "react"
+import { Problem } from "../api/problem"
+import { words } from "../words/words"
+import styles from "./Notice.module.css"
+
+/** Something to know; it is read out when it appears. */
+export function Notice({ trouble = false, children }: { trouble?: boolean; children: ReactNode }) {
+  return (
+    <div role={trouble ? "alert" : "status"} className={`${styles["notice"]} ${trouble ? styles["trouble"] : ""}`}>
+      {children}
+    </div>
+  )
+}
+
+/** What went wrong, in the server's words or ours. */
+export function Trouble({ error }: { error: unknown }) {
+  return <Notice trouble>{sentenceOf(error)}</Notice>
+}
+
+/** A sentence for whoever reads it. */
+export function sentenceOf(error: unknown): string {
+  if (!(error instanceof Problem) || error.code === "unreadable") return words.trouble.unreadable
+  return error.code === "unreachable" ? words.trouble.unreachable : error.message
+}

@@ -1,0 +1,50 @@
+/**
+ * All that the page says. To translate it, write a file with the same keys and choose it in `words.ts`.
+ * Plain and short: what happened, what it means, what to do.
+ */
+export const en = {
+  app: {
+    name: "Courtside",
+    loading: "Loading",
+    skip: "Skip to content",
+    menu: "Pages",
+    courts: "Courts",
+    bookings: "My bookings",
+    signIn: "Sign in",
+    signOut: "Sign out",
+    theme: { auto: "Colours: as the device", light: "Colours: light", dark: "Colours: dark" },
+    zone: (zone: string) => `Times are the club's (${zone}).`,
+  },
+  mark: {
+    live: "Live",
+    catchingUp: "Catching up",
+    polling: "Every few seconds",
+    offline: (time: string) => `Offline since ${time}`,
+  },
+  trouble: {
+    notFound: "There is no such page",
+    notFoundText: "The address may be mistyped, or what was there is gone.",
+    toCourts: "See the courts",
+    broken: "This part of the page has stopped working",
+    brokenText: "Your bookings are safe. Loading the page again usually helps.",
+    reload: "Load again",
+    unreachable: "The server cannot be reached. Look at your connection, then try again.",
+    unreadable: "The answer was not understood. Try again in a moment.",
+  },
+  grid: {
+    title: "Courts",
+    noClubs: "There is no club to show yet.",
+    noGrid: "There is no grid of this day.",
+    members: "This club's grid is for its members. Sign in to see it.",
+    free: "Free",
+    taken: (count: number) => (count === 1 ? "1 booking" : `${count} bookings`),
+  },
+  login: {
+    title: "Sign in",
+    email: "E-mail address",
+    password: "Password",
+    submit: "Sign in",
+    forgot: "Forgot your password?",
+    register: "New here? Make an account",
+  },
+} as const

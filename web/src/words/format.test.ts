@@ -1,0 +1,24 @@
+import { expect, it } from "vitest"
+import { addDays, formatDay, formatMoney, formatSpan, localDay } from "./format"
+
+it("says times as people do, in the club's zone", () => {
+  expect(formatSpan("2026-12-01T19:00:00+00:00", "2026-12-01T20:30:00+00:00", "Europe/London")).toMatch(
+    /^Tue,? 1 Dec, 19:00–20:30$/,
+  )
+  expect(formatSpan("2026-12-01T19:00:00+00:00", "2026-12-01T20:30:00+00:00", "Asia/Kolkata")).toMatch(
+    /^Wed,? 2 Dec, 00:30–02:00$/,
+  )
+})
+
+it("knows the club's day on both sides of midnight and of a change of the clocks", () => {
+  expect(localDay("2026-12-01T23:30:00Z", "Europe/Berlin")).toBe("2026-12-02")
+  expect(localDay("2026-12-01T23:30:00Z", "America/New_York")).toBe("2026-12-01")
+  expect(addDays("2026-03-28", 1)).toBe("2026-03-29")
+  expect(addDays("2026-12-31", 1)).toBe("2027-01-01")
+  expect(formatDay("2026-12-01")).toMatch(/^Tue,? 1 Dec$/)
+})
+
+it("gives money from minor units, of currencies with other fractions too", () => {
+  expect(formatMoney(2400, "GBP")).toBe("£24.00")
+  expect(formatMoney(2400, "JPY")).toMatch(/2,400$/)
+})

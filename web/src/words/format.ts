@@ -1,0 +1,74 @@
+/** Dates, times and money, as people say them. Times are the club's, wherever the browser is. */
+
+import { LOCALE } from "./words"
+
+const cache = new Map<string, Intl.DateTimeFormat>()
+
+function formatter(zone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = `${zone} ${JSON.stringify(options)}`
+  const known = cache.get(key) ?? new Intl.DateTimeFormat(LOCALE, { ...options, timeZone: zone })
+  cache.set(key, known)
+  return known
+}
+
+const TIME = { hour: "2-digit", minute: "2-digit" } as const
+const DAY = { weekday: "short", day: "numeric", month: "short" } as const
+
+/** An instant as RFC 3339 or in milliseconds since 1970. */
+export type Instant = string | number
+
+function dateOf(instant: Instant): Date {
+  return new Date(instant)
+}
+
+/** "19:00" */
+export function formatTime(instant: Instant, zone: string): string {
+  return formatter(zone, TIME).format(dateOf(instant))
+}
+
+/** "Tue 1 Dec" */
+export function formatDate(instant: Instant, zone: string): string {
+  return formatter(zone, DAY).format(dateOf(instant))
+}
+
+/** "Tue 1 Dec" of a local day, `2026-12-01`. */
+export function formatDay(date: string): string {
+  return formatter("UTC", DAY).format(dateOf(`${date}T12:00:00Z`))
+}
+
+/** "19:00–20:30" */
+export function formatTimes(start: Instant, end: Instant, zone: string): string {
+  return `${formatTime(start, zone)}–${formatTime(end, zone)}`
+}
+
+/** "Tue 1 Dec, 19:00–20:30" */
+export function formatSpan(start: Instant, end: Instant, zone: string): string {
+  return `${formatDate(start, zone)}, ${formatTimes(start, end, zone)}`
+}
+
+/** The local day of an instant, `2026-12-01`. */
+export function localDay(instant: Instant, zone: string): string {
+  const options = { year: "numeric", month: "2-digit", day: "2-digit" } as const
+  const parts = formatter(zone, options).formatToParts(dateOf(instant))
+  const part = (type: string) => parts.find(found => found.type === type)?.value ?? ""
+  return `${part("year")}-${part("month")}-${part("day")}`
+}
+
+/** The local day so many days after another. */
+export function addDays(date: string, days: number): string {
+  const day = new Date(`${date}T12:00:00Z`)
+  day.setUTCDate(day.getUTCDate() + days)
+  return day.toISOString().slice(0, 10)
+}
+
+/** "£24.00" of 2400 minor units of GBP. */
+export function formatMoney(minor: number, currency: string): string {
+  const format = new Intl.NumberFormat(LOCALE, { style: "currency", currency })
+  const digits = format.resolvedOptions().maximumFractionDigits ?? 2
+  return format.format(minor / 10 ** digits)
+}
+
+/** Whether times in the club's zone need saying so, because the device shows others. */
+export function isElsewhere(zone: string): boolean {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone !== zone
+}

@@ -1,0 +1,12 @@
+/** The words and the locale of the page. */
+
+import { en } from "./en"
+
+export const words = en
+
+/** For dates, times and money. The words are English, so another language's dates would not go with them. */
+export const LOCALE = preferred(globalThis.navigator?.language)
+
+function preferred(language: string | undefined): string {
+  return language?.startsWith("en") ? language : "en-GB"
+}
