@@ -62,3 +62,4 @@ environment:
 
 page: environment
 	@$(PYTHON) ops/page.py tools
+	@$(PYTHON) ops/chromium.py

@@ -58,10 +58,15 @@ def node() -> tuple[list[str], str]:
     sys.exit("There is no Node 20.19 or newer on PATH and none in .venv; run `make environment`, or install Node.")
 
 
+def npm_command() -> tuple[list[str], dict[str, str]]:
+    """How to call npm, and the environment in which `node` is the one that was chosen."""
+    command, folder = node()
+    return command, {**os.environ, "PATH": folder + os.pathsep + os.environ.get("PATH", "")}
+
+
 def npm(*arguments: str) -> None:
     """Run npm in `web`; its failure is ours."""
-    command, folder = node()
-    env = {**os.environ, "PATH": folder + os.pathsep + os.environ.get("PATH", "")}
+    command, env = npm_command()
     status = subprocess.run([*command, *arguments], cwd=WEB, env=env, check=False).returncode
     if status != 0:
         sys.exit(f"`npm {' '.join(arguments[:3])}` failed; the reason is above.")

@@ -15,19 +15,19 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
-from litestar import Litestar, get
+from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.middleware import DefineMiddleware
-from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from server.context import Clock, Context, system_clock
 from server.domain.daybook import Settlement
-from server.edge import admin, auth, availability, bookings, catalogue, grid, health, live, openapi, pages
+from server.edge import admin, auth, availability, bookings, catalogue, grid, health, links, live, openapi, page
 from server.edge.bodies import Bodies
 from server.edge.errors import answer_exception
 from server.edge.health import DatabaseCheck, draining_on_sigterm, start_draining
@@ -50,18 +50,12 @@ from server.usecases.wake import Waker
 log = structlog.get_logger(__name__)
 
 
-@get("/", include_in_schema=False, status_code=303)
-async def root() -> Redirect:
-    """There is no page yet; the documentation is."""
-    return Redirect("/docs", status_code=303)
-
-
 HANDLERS: list[ControllerRouterHandler] = [
-    root,
+    *page.handlers,
     *openapi.handlers,
     *health.handlers,
     *auth.handlers,
-    *pages.handlers,
+    *links.handlers,
     *catalogue.handlers,
     *grid.handlers,
     *availability.handlers,
@@ -132,8 +126,14 @@ class Application(Litestar):
         await self._outermost(scope, receive, send)
 
 
-def create_app(settings: Settings | None = None, *, clock: Clock = system_clock, pace: Pace | None = None) -> Litestar:
-    """Make the app. Nothing is connected before its lifespan begins.
+def create_app(
+    settings: Settings | None = None,
+    *,
+    clock: Clock = system_clock,
+    pace: Pace | None = None,
+    page_folder: Path = page.PAGE,
+) -> Litestar:
+    """Make the app. Nothing is connected before its lifespan begins; the page is read from its folder now.
 
     Raises `SettingsError` if `settings` are to be read from the environment and are wrong.
     """
@@ -154,7 +154,14 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock,
         return_dto=None,
         request_max_body_size=MAX_BODY_BYTES,
         lifespan=[keep_context, *LIFESPAN],
-        state=State({"draining": False, "pace": pace or Pace(), "when_draining": lambda: None}),
+        state=State(
+            {
+                "draining": False,
+                "pace": pace or Pace(),
+                "page": page.load_page(page_folder),
+                "when_draining": lambda: None,
+            }
+        ),
         cors_config=_cors(settings),
         openapi_config=openapi.openapi_config(settings),
         logging_config=None,

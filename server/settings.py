@@ -39,6 +39,8 @@ class Settings:
     debug: bool = False
     log_level: str = "info"
     cors_origins: tuple[str, ...] = ()
+    cookie_samesite: str = "lax"
+    """`none` for a page on another site: browsers then want HTTPS."""
     jwt_algorithm: str = "HS256"
     jwt_expire_minutes: int = 1440
     smtp_host: str = ""
@@ -143,6 +145,7 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         debug=choice("DEBUG", "false", ("true", "false")) == "true",
         log_level=choice("LOG_LEVEL", "info", LOG_LEVELS),
         cors_origins=tuple(origin.rstrip("/") for origin in origins),
+        cookie_samesite=choice("COOKIE_SAMESITE", "lax", ("lax", "none")),
         jwt_algorithm=choice("JWT_ALGORITHM", "HS256", JWT_ALGORITHMS),
         jwt_expire_minutes=number("JWT_EXPIRE_MINUTES", 1440, 1, 60 * 24 * 366),
         smtp_host=text("SMTP_HOST"),

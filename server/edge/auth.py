@@ -301,7 +301,11 @@ def _answer(request: Request[Any, Any, Any], session: Session) -> Response[Token
 
 
 def _cookie_rules(request: Request[Any, Any, Any]) -> dict[str, Any]:
-    return {"httponly": True, "secure": _settings(request).public_url.startswith("https://"), "samesite": "lax"}
+    settings = _settings(request)
+    cross_site = settings.cookie_samesite == "none"
+    # A browser takes SameSite=None from a secure cookie only.
+    secure = cross_site or settings.public_url.startswith("https://")
+    return {"httponly": True, "secure": secure, "samesite": settings.cookie_samesite}
 
 
 def _user(account: Account) -> User:

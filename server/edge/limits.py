@@ -146,7 +146,12 @@ class LimitsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        if scope["type"] != ScopeType.HTTP or scope["method"] == "OPTIONS" or path.startswith(EXEMPT):
+        if (
+            scope["type"] != ScopeType.HTTP
+            or scope["method"] == "OPTIONS"
+            or path.startswith(EXEMPT)
+            or _is_uncounted(scope)
+        ):
             await self.app(scope, receive, send)
             return
         app: Litestar = scope["litestar_app"]
@@ -228,6 +233,11 @@ def subject(address: str) -> str:
     if isinstance(ip, IPv4Address):
         return address
     return str(ip.ipv4_mapped or ip_network((int(ip) >> 64 << 64, 64)))
+
+
+def _is_uncounted(scope: HTTPScope) -> bool:
+    """Whether the handler says that its answers need no counting."""
+    return bool(scope["route_handler"].opt.get("uncounted"))
 
 
 def _is_in(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:

@@ -8,6 +8,14 @@ from __future__ import annotations
 OPEN: frozenset[tuple[str, str]] = frozenset(
     {
         ("GET", "/"),
+        ("GET", "/login"),
+        ("GET", "/register"),
+        ("GET", "/forgot"),
+        ("GET", "/bookings"),
+        ("GET", "/screen/{club}"),
+        ("GET", "/admin"),
+        ("GET", "/admin/{rest}"),
+        ("GET", "/favicon.svg"),
         ("POST", "/api/auth/register"),
         ("POST", "/api/auth/login"),
         ("POST", "/api/auth/refresh"),
@@ -18,7 +26,7 @@ OPEN: frozenset[tuple[str, str]] = frozenset(
         ("POST", "/verify"),
         ("GET", "/reset"),
         ("POST", "/reset"),
-        ("GET", "/pages.css"),
+        ("GET", "/links.css"),
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
         ("GET", "/ws/grid"),

@@ -149,12 +149,13 @@ async def test_a_refusal_says_when_to_come_back_and_each_answer_what_is_left(
 
 
 @pytest.mark.usefixtures("patient")
-async def test_health_documentation_and_preflights_are_not_counted(
+async def test_health_documentation_page_and_preflights_are_not_counted(
     start_app: StartApp, settings: Settings, address: str
 ) -> None:
     client = await start_app(replace(settings, rate_limit_per_minute=1), address=address)
     for path in ("/health/live", "/docs", "/schema/openapi.json"):
         assert await statuses(client, times=3, path=path) == {200: 3}
+    assert 429 not in await statuses(client, times=3, path="/")
     assert (await client.options(COUNTED)).status_code == 204
     assert await statuses(client, times=2) == {401: 1, 429: 1}
 

@@ -177,8 +177,3 @@ async def test_the_page_fetches_nothing_from_elsewhere_and_runs_no_inline_script
     assert (await client.get("/docs/assets/init.js")).headers["content-type"].startswith("text/javascript")
     assert (await client.get("/docs/assets/index.html")).status_code == 404
     assert (await client.get("/docs/assets/..%2f__init__.py")).status_code == 404
-
-
-async def test_the_root_leads_somewhere_useful(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/docs")

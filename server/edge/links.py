@@ -1,4 +1,5 @@
-"""/verify and /reset: where mailed links lead. Plain pages that work without scripts.
+"""/verify and /reset: where mailed links lead. The page shows them; plain ones without scripts stand in where it was
+not built.
 
 Opening a link changes nothing, because mail scanners open links too; the button on the page does, by POST.
 """
@@ -14,6 +15,7 @@ from litestar import MediaType, Request, Response, get, post
 
 from server.context import Context
 from server.domain.errors import InvalidLink, InvalidRequest, Refusal, UnsupportedMediaType
+from server.edge.page import index_of
 from server.edge.requests import header_of
 from server.usecases import accounts
 
@@ -31,9 +33,9 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 @get("/verify", include_in_schema=False)
-async def verify_page(request: Request[Any, Any, Any]) -> Response[str]:
+async def verify_page(request: Request[Any, Any, Any]) -> Response[Any]:
     """Asks to confirm the address of a registration."""
-    return _verify_form(request.query_params.get("token", ""))
+    return index_of(request) or _verify_form(request.query_params.get("token", ""))
 
 
 @post("/verify", include_in_schema=False)
@@ -49,9 +51,9 @@ async def verify_submitted(request: Request[Any, Any, Any]) -> Response[str]:
 
 
 @get("/reset", include_in_schema=False)
-async def reset_page(request: Request[Any, Any, Any]) -> Response[str]:
+async def reset_page(request: Request[Any, Any, Any]) -> Response[Any]:
     """Asks for a new password."""
-    return _reset_form(request.query_params.get("token", ""))
+    return index_of(request) or _reset_form(request.query_params.get("token", ""))
 
 
 @post("/reset", include_in_schema=False)
@@ -69,7 +71,7 @@ async def reset_submitted(request: Request[Any, Any, Any]) -> Response[str]:
     return _page("Your new password is set", "<p>All sessions have ended. Log in with the new password.</p>")
 
 
-@get("/pages.css", include_in_schema=False)
+@get("/links.css", include_in_schema=False)
 async def stylesheet() -> Response[str]:
     """What the pages look like."""
     return Response(STYLESHEET, media_type=MediaType.CSS, headers={"Cache-Control": "public, max-age=3600"})
@@ -102,7 +104,7 @@ def _page(title: str, content: str, *, status: int = HTTPStatus.OK) -> Response[
     html = (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="referrer" content="no-referrer">'
-        f'<title>{escape(title)} · Courtside</title><link rel="stylesheet" href="/pages.css"></head>'
+        f'<title>{escape(title)} · Courtside</title><link rel="stylesheet" href="/links.css"></head>'
         f"<body><main><h1>{escape(title)}</h1>{content}</main></body></html>"
     )
     return Response(html, status_code=status, media_type=MediaType.HTML, headers=NO_STORE)

@@ -1,14 +1,29 @@
-"""The pages that mailed links lead to."""
+"""The plain pages that mailed links lead to where the page was not built."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from html.parser import HTMLParser
+from pathlib import Path
 
 import httpx
 import pytest
+from litestar import Litestar
 
+from server.app import create_app
 from server.context import Context
+from server.settings import Settings
+from tests.conftest import FrozenClock
+from tests.edge.serving import running
 from tests.usecases.people import PASSWORD, last_token, register
+
+
+@pytest.fixture
+async def app(settings: Settings, clock: FrozenClock, tmp_path: Path) -> AsyncIterator[Litestar]:
+    """The app without the page, started."""
+    made = create_app(settings, clock=clock, page_folder=tmp_path / "nowhere")
+    async with running(made):
+        yield made
 
 
 class Form(HTMLParser):
