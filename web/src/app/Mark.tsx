@@ -7,15 +7,19 @@ import styles from "./Shell.module.css"
 /** How fresh what is shown is: quiet while all is well. */
 export function Mark() {
   const mark = useMark()
+  const text = textOf(mark)
+  if (text === null) return null
   return (
     <p role="status" className={styles["mark"]} data-kind={mark.kind}>
-      {textOf(mark)}
+      {text}
     </p>
   )
 }
 
-function textOf(mark: MarkOf): string {
+function textOf(mark: MarkOf): string | null {
   switch (mark.kind) {
+    case "idle":
+      return null
     case "live":
       return words.mark.live
     case "catching-up":

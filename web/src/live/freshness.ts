@@ -2,9 +2,9 @@
 
 import type { World } from "./world"
 
-/** `polling`: over HTTP, some seconds behind. `since`: when what is shown was last known to be true. */
+/** `idle`: nothing has been looked at yet. `polling`: over HTTP, some seconds behind. `since`: when what is shown was last known to be true. */
 export type Mark =
-  | { readonly kind: "live" | "catching-up" | "polling" }
+  | { readonly kind: "idle" | "live" | "catching-up" | "polling" }
   | { readonly kind: "offline"; readonly since: number }
 
 /** So long a lost connection is nothing to talk about. */
@@ -13,7 +13,7 @@ const OFFLINE_AFTER = 4_000
 export class Freshness {
   readonly #world: World
   readonly #listeners = new Set<() => void>()
-  #mark: Mark = { kind: "catching-up" }
+  #mark: Mark = { kind: "idle" }
   #trueAt: number
   #lostAt: number | null = null
   #cancel = () => {}
