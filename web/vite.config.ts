@@ -2,8 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { brotliCompressSync, constants, gzipSync } from "node:zlib"
 import react from "@vitejs/plugin-react"
-import type { Plugin } from "vite"
-import { defineConfig } from "vitest/config"
+import { defineConfig, type Plugin } from "vite"
 
 const OUT = "../server/page"
 const SERVER = process.env["COURTSIDE"] ?? "http://127.0.0.1:8000"
@@ -38,16 +37,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   css: { transformer: "lightningcss" },
-  logLevel: process.env["VITEST"] ? "info" : "warn",
+  logLevel: "warn",
   server: {
     proxy: {
       "/api": SERVER,
       "/ws": { target: SERVER, ws: true },
     },
-  },
-  test: {
-    include: ["src/**/*.test.ts", "src/**/*.test.tsx"],
-    environment: "node",
-    restoreMocks: true,
   },
 })
