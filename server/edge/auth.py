@@ -15,7 +15,7 @@ from server.domain.errors import BadCredentials, CsrfFailed, Forbidden, InvalidL
 from server.domain.people import Role
 from server.edge.errors import problems
 from server.edge.identity import ACCESS_COOKIE, claims_of, identity_of
-from server.edge.limits import limit_guesses
+from server.edge.limits import is_from_here, limit_guesses
 from server.edge.requests import header_of
 from server.settings import Settings
 from server.usecases import accounts, sessions
@@ -228,7 +228,13 @@ async def me(request: Request[Any, Any, Any]) -> Response[Me]:
 async def login(request: Request[Any, Any, Any], data: JSONBody[Login]) -> Response[Tokens | CookieSession]:
     """Begin a session."""
     await limit_guesses(request, data.email)
-    session = await sessions.login(_context(request), email=data.email, password=data.password, cookies=data.cookies)
+    session = await sessions.login(
+        _context(request),
+        email=data.email,
+        password=data.password,
+        cookies=data.cookies,
+        from_here=is_from_here(request.scope, _settings(request).trusted_proxies),
+    )
     return _answer(request, session)
 
 
@@ -249,6 +255,7 @@ async def refresh(
         token or in_cookie or "",
         cookies=token is None,
         csrf=header_of(request, b"x-csrf-token"),
+        from_here=is_from_here(request.scope, _settings(request).trusted_proxies),
     )
     return _answer(request, session)
 

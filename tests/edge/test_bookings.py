@@ -290,6 +290,27 @@ async def test_a_list_may_be_narrowed_by_status_time_and_club(people: People) ->
     assert await listed(people.player, "?club=hill") == []
 
 
+async def test_what_was_booked_in_a_club_that_is_retired_stays_on_the_list(people: People, clock: FrozenClock) -> None:
+    hill = {"slug": "hill", "name": "Hill", "zone": "Asia/Tokyo", "currency": "JPY"}
+    club = await people.admin.make("/api/admin/clubs", hill)
+    court = {"name": "One", "kind": "tennis", "indoor": True, "base_rate": 100}
+    made = await people.admin.ask("POST", "/api/admin/courts?club=hill", court)
+    hours = {"hours": [{"weekday": day, "opens": "07:00", "closes": "23:00"} for day in range(7)]}
+    assert (
+        await people.admin.ask("PUT", "/api/admin/hours?club=hill", hours, If_Match=f'"{club["version"]}"')
+    ).status_code == 200
+    here = await booked(people.player, slot("18:00", "19:00", day="2031-05-14"))
+    there = await booked(people.player, slot("20:00", "21:00", court=made.json()["id"], day="2031-05-14"))
+    clock.advance(timedelta(hours=3))  # past nine in the evening in Tokyo
+    club = (await people.admin.ask("GET", f"/api/admin/clubs/{club['id']}")).json()
+    answer = await people.admin.ask("DELETE", f"/api/admin/clubs/{club['id']}", If_Match=f'"{club["version"]}"')
+    assert answer.status_code == 204
+    found = (await people.player.ask("GET", "/api/bookings")).json()["items"]
+    assert found == [there, here]
+    assert found[0]["start_ts"] == "2031-05-14T20:00:00+09:00"
+    assert problem(await people.player.ask("GET", "/api/bookings?club=hill"))[:2] == (404, "not_found")
+
+
 async def test_everybodys_bookings_are_for_staff(people: People) -> None:
     mine = (await booked(people.player, slot()))["id"]
     theirs = (await booked(people.player2, slot("12:00", "13:00")))["id"]
