@@ -88,6 +88,8 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the actor runs the club: exempt from quotas, the override is audited (DOMAIN 12)."""
     tier: str | None = None
     verified: bool = True
+    suspended: bool = False
+    """Whether the club lets them book nothing."""
 
 
 Render = Callable[["Accepted | Refusal"], tuple[int, bytes]]

@@ -344,6 +344,10 @@ def _admit(
         if not party.staff:
             raise errors.EmailUnverified
         overrides.append(errors.EmailUnverified.code)
+    if party.suspended:
+        if not party.staff:
+            raise errors.Suspended
+        overrides.append(errors.Suspended.code)
     if catalogue.policy.quotas.any_set:
         held = list(daybook.held.get(party.user_id, ()))
         if ignoring is not None and ignoring.interval in held:

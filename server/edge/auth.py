@@ -107,6 +107,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     club_id: int
     role: Role
     tier: str | None
+    suspended: bool
+    """Whether the club lets one book nothing, and have no say as staff."""
 
 
 class Me(User, frozen=True, kw_only=True):
@@ -212,7 +214,7 @@ async def me(request: Request[Any, Any, Any]) -> Response[Me]:
             role=account.role,
             verified=account.verified,
             memberships=[
-                Standing(club_id=club_id, role=membership.role, tier=membership.tier)
+                Standing(club_id=club_id, role=membership.role, tier=membership.tier, suspended=membership.suspended)
                 for club_id, membership in sorted(identity.memberships.items())
             ],
             csrf_token=msgspec.UNSET if claims.csrf is None else csrf_token(_settings(request), claims.session),

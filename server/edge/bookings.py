@@ -50,6 +50,7 @@ BOOKING_REFUSALS = (
     errors.PriceChanged,
     errors.QuotaExceeded,
     errors.EmailUnverified,
+    errors.Suspended,
     errors.IdempotencyKeyReused,
     errors.Forbidden,
     errors.NotFound,

@@ -194,6 +194,7 @@ class Bookings:
                 staff=staff,
                 tier=tier,
                 verified=staff or identity.verified,
+                suspended=identity.is_suspended_in(seen.club_id),
             )
             wanted = _merged(seen, change)
             # What is cancelled or has begun is refused by the desk for what it is, not for where it would go.
@@ -320,6 +321,7 @@ class Bookings:
                 staff=staff,
                 tier=identity.tier_in(club_id),
                 verified=identity.verified,
+                suspended=identity.is_suspended_in(club_id),
             )
         if not staff:
             raise Forbidden("Only the club's staff may book for somebody else. Leave user_email out.")
@@ -327,7 +329,13 @@ class Bookings:
             player = await people.fetch_player_by_email(conn, email, club_id)
         if player is None:
             raise UnknownUser(field="user_email")
-        return Party(user_id=player["id"], actor_id=identity.user_id, staff=True, tier=player["tier"])
+        return Party(
+            user_id=player["id"],
+            actor_id=identity.user_id,
+            staff=True,
+            tier=player["tier"],
+            suspended=bool(player["suspended"]),
+        )
 
     async def _refused(self, idempotency: IdempotencyKey | None, refusal: Refusal) -> Replay:
         """What was answered under the key when it was asked first. If nothing was: store and raise the refusal.
