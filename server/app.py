@@ -2,8 +2,8 @@
 
 `uvicorn server.app:app` serves it; `create_app` makes one with given settings and clock.
 
-The order of the layers, from the outside: `Telemetry` (request id, headers of every answer) → Litestar's exception
-handler and CORS → the router → `IdentityMiddleware` (who asks) → `LimitsMiddleware` (how often) →
+The order of the layers, from the outside: `Telemetry` (request id, headers of every answer) → `HeadAsGet` → Litestar's
+exception handler and CORS → the router → `IdentityMiddleware` (who asks) → `LimitsMiddleware` (how often) →
 `StrangersMiddleware` → the handler, which decodes its body. So a router's 404 costs nothing, and a flood with broken
 tokens is counted before it is refused.
 """
@@ -30,6 +30,7 @@ from server.domain.daybook import Settlement
 from server.edge import admin, auth, availability, bookings, catalogue, grid, health, links, live, openapi, page
 from server.edge.bodies import Bodies
 from server.edge.errors import answer_exception
+from server.edge.head import HeadAsGet
 from server.edge.health import DatabaseCheck, draining_on_sigterm, start_draining
 from server.edge.identity import IdentityMiddleware, StrangersMiddleware, remember_identities
 from server.edge.limits import LANES, LimitsMiddleware, RateLimiter
@@ -116,11 +117,11 @@ LIFESPAN: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = [
 
 
 class Application(Litestar):
-    """Litestar with `Telemetry` around all of it; Litestar's own middlewares do not see what the router refuses."""
+    """Litestar with `Telemetry` and `HeadAsGet` around all of it; Litestar's own middlewares do not see what the router refuses."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._outermost = Telemetry(super().__call__)
+        self._outermost = Telemetry(HeadAsGet(super().__call__))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         await self._outermost(scope, receive, send)

@@ -63,18 +63,22 @@ class Settings:
 
     @property
     def on_loopback(self) -> bool:
-        """Whether the HTTP server is reachable from this machine only; demo accounts log in only then."""
+        """Whether the HTTP server is to be reachable from this machine only; demo accounts log in only then.
+
+        Whoever starts uvicorn by hand may bind another address than HOST, so a login looks at its connection too.
+        """
         return is_loopback(self.host)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a bind address is loopback: `localhost`, 127.0.0.0/8 or ::1."""
+    """Whether an address is loopback: `localhost`, 127.0.0.0/8 (also as an IPv6 socket shows it) or ::1."""
     if host == "localhost":
         return True
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        address = ip_address(host.strip("[]"))
     except ValueError:
         return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def environment(directory: Path | None = None) -> dict[str, str]:

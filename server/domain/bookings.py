@@ -41,7 +41,8 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     def same_place(self, other: Booking) -> bool:
         """Whether both occupy the same resources at the same time, in the same state, and were moved equally often.
 
-        A move to where it was is a move: two changes of one booking in one batch would write what it holds twice.
+        Moved away and back it is no longer what was seen: two changes of one booking in one batch would write what
+        it holds twice.
         """
         return (
             self.revision == other.revision
@@ -50,6 +51,17 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
             and self.coach_id == other.coach_id
             and self.equipment == other.equipment
             and self.status == other.status
+        )
+
+    def is_at(
+        self, court_id: int, interval: Interval, coach_id: int | None, equipment: tuple[EquipmentItem, ...]
+    ) -> bool:
+        """Whether that is where the booking is already; the order of the equipment says nothing."""
+        return (
+            self.court_id == court_id
+            and self.interval == interval
+            and self.coach_id == coach_id
+            and set(self.equipment) == set(equipment)
         )
 
 
@@ -76,6 +88,8 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the actor runs the club: exempt from quotas, the override is audited (DOMAIN 12)."""
     tier: str | None = None
     verified: bool = True
+    suspended: bool = False
+    """Whether the club lets them book nothing."""
 
 
 Render = Callable[["Accepted | Refusal"], tuple[int, bytes]]

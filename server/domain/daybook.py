@@ -36,7 +36,11 @@ from server.domain.pricing import Price
 from server.domain.slots import Interval, days_of
 
 NEVER_STORED = frozenset({401, 429})
-"""Refusals that are not the settled answer to a request, so that its key may be used again (DESIGN 3)."""
+
+
+def is_settled(status: int) -> bool:
+    """Whether an answer of that status is kept under the request's idempotency key (DESIGN 3)."""
+    return status < 500 and status not in NEVER_STORED
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -133,7 +137,7 @@ def _answer(daybook: Daybook, writes: Writes, request: Request, now: datetime, n
     outcome = _decide(daybook, writes, request, now, new_id)
     if key is not None and not isinstance(outcome, Stale | Replay):
         status, body = key.render(outcome)
-        if status < 500 and status not in NEVER_STORED:
+        if is_settled(status):
             answer = Answer(key.request_hash, status, body)
             daybook.answers[key.identity] = answer
             writes.answers.append(StoredAnswer(*key.identity, answer))
@@ -163,7 +167,7 @@ def _decide(daybook: Daybook, writes: Writes, request: Request, now: datetime, n
 def _book(daybook: Daybook, writes: Writes, request: Book, now: datetime, new_id: Callable[[], UUID]) -> Outcome:
     catalogue, party = daybook.catalogue, request.party
     if not request.member and catalogue.grid_visibility != "public":
-        return errors.NotFound()
+        return errors.UnknownCourt(field="court_id")  # as any other court that the asker cannot know
     overrides, price = _admit(daybook, request, now, ignoring=None)
     booking = Booking(
         id=request.booking_id,
@@ -200,6 +204,11 @@ def _move(daybook: Daybook, writes: Writes, request: Move, now: datetime, new_id
         return errors.NotMovable("This booking is cancelled, so it cannot be moved. Make a new one.")
     if current.interval.end <= now or (current.interval.start <= now and not party.staff):
         return errors.NotMovable("This booking has begun, so it can no longer be moved.")
+    if current.is_at(request.court_id, request.interval, request.coach_id, request.equipment):
+        # Nothing changes, its price and its name on the grid neither: a move that is repeated is no second move.
+        if request.expected_total not in (None, current.price.total):
+            return errors.PriceChanged(price=msgspec.to_builtins(current.price))
+        return Accepted(booking=current)
     overrides, price = _admit(daybook, request, now, ignoring=current)
     # What a late move gives up is given up late: else one would move to something cheap and cancel that.
     late = now > current.cancel_until and not party.staff
@@ -328,12 +337,19 @@ def _admit(
     coach = capacity.coach_of(catalogue, request.coach_id)
     capacity.check_known(catalogue, request.equipment)
     if not isinstance(request, Book) or request.checked_version != catalogue.config_version:
-        policy.check_slot(catalogue, court, interval, now=now, tier=party.tier, staff=party.staff)
+        keeps_start = ignoring is not None and ignoring.interval.start == interval.start
+        policy.check_slot(
+            catalogue, court, interval, now=now, tier=party.tier, staff=party.staff, keeps_start=keeps_start
+        )
     overrides = []
     if catalogue.policy.verified_email_required and not party.verified:
         if not party.staff:
             raise errors.EmailUnverified
         overrides.append(errors.EmailUnverified.code)
+    if party.suspended:
+        if not party.staff:
+            raise errors.Suspended
+        overrides.append(errors.Suspended.code)
     if catalogue.policy.quotas.any_set:
         held = list(daybook.held.get(party.user_id, ()))
         if ignoring is not None and ignoring.interval in held:

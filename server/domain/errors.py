@@ -141,6 +141,13 @@ class Forbidden(Refusal):
     status = 403
 
 
+class Suspended(Refusal):
+    """The club has suspended your bookings. What you have booked stays; ask the club's staff."""
+
+    code = "suspended"
+    status = 403
+
+
 class CsrfFailed(Refusal):
     """Send the csrf_token of your login as X-CSRF-Token."""
 

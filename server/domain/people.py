@@ -14,6 +14,8 @@ class Membership(msgspec.Struct, frozen=True):
 
     role: Role
     tier: str | None = None
+    suspended: bool = False
+    """Books nothing in the club until its staff takes it back; as staff, has no say there either."""
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,11 +33,15 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
     def role_in(self, club_id: int) -> Role:
         membership = self.memberships.get(club_id)
-        return membership.role if membership else "player"
+        return membership.role if membership and not membership.suspended else "player"
 
     def tier_in(self, club_id: int) -> str | None:
         membership = self.memberships.get(club_id)
         return membership.tier if membership else None
+
+    def is_suspended_in(self, club_id: int) -> bool:
+        membership = self.memberships.get(club_id)
+        return membership is not None and membership.suspended
 
     def is_staff_of(self, club_id: int) -> bool:
         """Staff and admins run the club: exempt from quotas, may book for others."""
@@ -44,4 +50,4 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def may_found_clubs(self) -> bool:
         """Operators, and whoever is admin of a club already."""
-        return self.operator or any(membership.role == "admin" for membership in self.memberships.values())
+        return self.operator or any(self.role_in(club_id) == "admin" for club_id in self.memberships)

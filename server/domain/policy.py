@@ -110,11 +110,19 @@ def alignment(catalogue: Catalogue, court: Court) -> int:
 
 
 def check_slot(
-    catalogue: Catalogue, court: Court, interval: Interval, *, now: datetime, tier: str | None, staff: bool
+    catalogue: Catalogue,
+    court: Court,
+    interval: Interval,
+    *,
+    now: datetime,
+    tier: str | None,
+    staff: bool,
+    keeps_start: bool = False,
 ) -> None:
     """Whether the interval may be booked on the court at all, whoever else has it (DOMAIN 3, 4).
 
-    Staff are bound by everything but the horizon, which for them is two years.
+    Staff are bound by everything but the horizon, which for them is two years. With `keeps_start` it is the place of
+    a booking that is changed and begins when it did: that may be long past, as long as the end is still to come.
     Raises `BadTime` (not whole minutes, out of order, past, unaligned), `BadDuration`, `OutsideHours` or
     `OutsideHorizon`, in this order.
     """
@@ -131,8 +139,11 @@ def check_slot(
         raise BadDuration(
             f"This court is booked for {shortest} to {longest} minutes, in steps of {granularity}.", field="end_ts"
         )
+    if keeps_start:
+        if end <= now:
+            raise BadTime("That end is past. A booking that has begun ends later than now.", field="end_ts")
     # The running slot can still be booked for the rest of it.
-    if start + granularity * MINUTE <= now:
+    elif start + granularity * MINUTE <= now:
         raise BadTime("That time is past.", field="start_ts")
     tz = catalogue.tz
     local = start.astimezone(tz)

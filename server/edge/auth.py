@@ -15,7 +15,7 @@ from server.domain.errors import BadCredentials, CsrfFailed, Forbidden, InvalidL
 from server.domain.people import Role
 from server.edge.errors import problems
 from server.edge.identity import ACCESS_COOKIE, claims_of, identity_of
-from server.edge.limits import limit_guesses
+from server.edge.limits import is_from_here, limit_guesses
 from server.edge.requests import header_of
 from server.settings import Settings
 from server.usecases import accounts, sessions
@@ -107,6 +107,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     club_id: int
     role: Role
     tier: str | None
+    suspended: bool
+    """Whether the club lets one book nothing, and have no say as staff."""
 
 
 class Me(User, frozen=True, kw_only=True):
@@ -212,7 +214,7 @@ async def me(request: Request[Any, Any, Any]) -> Response[Me]:
             role=account.role,
             verified=account.verified,
             memberships=[
-                Standing(club_id=club_id, role=membership.role, tier=membership.tier)
+                Standing(club_id=club_id, role=membership.role, tier=membership.tier, suspended=membership.suspended)
                 for club_id, membership in sorted(identity.memberships.items())
             ],
             csrf_token=msgspec.UNSET if claims.csrf is None else csrf_token(_settings(request), claims.session),
@@ -228,7 +230,13 @@ async def me(request: Request[Any, Any, Any]) -> Response[Me]:
 async def login(request: Request[Any, Any, Any], data: JSONBody[Login]) -> Response[Tokens | CookieSession]:
     """Begin a session."""
     await limit_guesses(request, data.email)
-    session = await sessions.login(_context(request), email=data.email, password=data.password, cookies=data.cookies)
+    session = await sessions.login(
+        _context(request),
+        email=data.email,
+        password=data.password,
+        cookies=data.cookies,
+        from_here=is_from_here(request.scope, _settings(request).trusted_proxies),
+    )
     return _answer(request, session)
 
 
@@ -249,6 +257,7 @@ async def refresh(
         token or in_cookie or "",
         cookies=token is None,
         csrf=header_of(request, b"x-csrf-token"),
+        from_here=is_from_here(request.scope, _settings(request).trusted_proxies),
     )
     return _answer(request, session)
 

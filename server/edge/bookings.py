@@ -19,7 +19,7 @@ from litestar.status_codes import HTTP_200_OK
 from server.domain import errors
 from server.domain.bookings import Accepted, Booking, IdempotencyKey, Replay
 from server.domain.catalogue import Catalogue
-from server.domain.errors import BadTime, InvalidRequest, Refusal
+from server.domain.errors import BadTime, InvalidRequest, NotFound, Refusal, UnknownCourt
 from server.domain.people import Identity
 from server.domain.pricing import EquipmentItem, Price
 from server.domain.slots import FIRST_YEAR, LAST_YEAR, Interval, day_interval, isoformat, parse_instant
@@ -51,6 +51,7 @@ BOOKING_REFUSALS = (
     errors.PriceChanged,
     errors.QuotaExceeded,
     errors.EmailUnverified,
+    errors.Suspended,
     errors.IdempotencyKeyReused,
     errors.Forbidden,
     errors.NotFound,
@@ -150,7 +151,7 @@ class BookingQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 async def quote(request: Request[Any, Any, Any], data: JSONBody[NewBooking]) -> Price:
     """The price with its lines, for the body of a booking. Books nothing, reserves nothing."""
     bookings: Bookings = request.app.state.bookings
-    _, price = await bookings.quote(identity_of(request), wanted_of(data), lambda club: may_see(request, club))
+    _, price = await bookings.quote(identity_of(request), wanted_of(data), lambda club: _may_book(request, club))
     return price
 
 
@@ -169,7 +170,7 @@ async def book(request: Request[Any, Any, Any], data: JSONBody[NewBooking]) -> R
     bookings: Bookings = request.app.state.bookings
     identity = identity_of(request)
     key = idempotency_of(request, identity, "POST /api/bookings", data, 201)
-    outcome = await bookings.book(identity, wanted_of(data), lambda club: may_see(request, club), key)
+    outcome = await bookings.book(identity, wanted_of(data), lambda club: _may_book(request, club), key)
     return await _answer(request, outcome, 201)
 
 
@@ -269,6 +270,14 @@ handlers = [quote, book, list_bookings, show, cancel, move]
 def items_of(items: tuple[Item, ...]) -> tuple[EquipmentItem, ...]:
     """Wire items as the domain knows them. Raises `InvalidRequest` for equipment that is named twice."""
     return distinct([EquipmentItem(item.equipment_id, item.quantity) for item in items])
+
+
+def _may_book(request: Request[Any, Any, Any], catalogue: Catalogue) -> None:
+    """As `may_see`; a court of a club that shows itself to its members alone is as unknown as one that is not there."""
+    try:
+        may_see(request, catalogue)
+    except NotFound:
+        raise UnknownCourt(field="court_id") from None
 
 
 def wanted_of(data: NewBooking) -> Wanted:

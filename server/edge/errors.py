@@ -202,7 +202,9 @@ def invalid_field(message: str, *, inside: str = "") -> errors.InvalidRequest:
 def _framework_refusal(error: HTTPException) -> Refusal:
     if isinstance(error, MethodNotAllowedException):
         refusal = errors.MethodNotAllowed()
-        refusal.headers = {"Allow": (error.headers or {}).get("allow", "")}
+        allowed = (error.headers or {}).get("allow", "")
+        # Litestar knows nothing of `HeadAsGet`.
+        refusal.headers = {"Allow": f"{allowed}, HEAD" if "GET" in allowed else allowed}
         return refusal
     if error.status_code in _BY_STATUS:
         return _BY_STATUS[error.status_code]()

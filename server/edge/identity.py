@@ -198,7 +198,7 @@ def may_see(request: Connection, catalogue: Catalogue) -> Identity | None:
     if identity is None:
         raise _refusal(request.scope)
     if catalogue.club_id not in identity.memberships:
-        raise NotFound
+        raise NotFound("There is no such club.", field="club")  # word for word what `Catalogues` says of a wrong slug
     return identity
 
 

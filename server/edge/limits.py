@@ -25,7 +25,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from server.domain.errors import RateLimited
 from server.live.redis import GuardedRedis
-from server.settings import Settings
+from server.settings import Settings, is_loopback
 
 PER_USER = RateLimitItemPerMinute(300, namespace="user")
 BOOKINGS_PER_USER = RateLimitItemPerMinute(30, namespace="book")
@@ -221,6 +221,22 @@ def client_address(scope: Scope, trusted: tuple[IPv4Network | IPv6Network, ...])
         if not _is_in(hop, trusted):
             break
     return address
+
+
+def is_from_here(scope: Scope, trusted: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    """Whether the request was made on this machine, to its loopback address.
+
+    Both ends of the connection are looked at: the client's, behind trusted proxies whom they speak for, and our own,
+    where it is an address (a test client gives a name).
+    """
+    here = scope["server"][0] if scope["server"] else ""
+    try:
+        ip_address(here)
+    except ValueError:
+        bound_here = True
+    else:
+        bound_here = is_loopback(here)
+    return bound_here and is_loopback(client_address(scope, trusted))
 
 
 @lru_cache(maxsize=4096)

@@ -144,13 +144,14 @@ def _operations(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
 def _add_types(document: Json, app: Litestar) -> None:
     """Describe bodies and answers as msgspec does, which decodes and encodes them.
 
-    Litestar leaves out that unknown fields are refused, what the items of a tuple are, and attributes' bounds.
+    Litestar leaves out that some bodies may be left out, that unknown fields are refused, what the items of a tuple are, and attributes' bounds.
     """
     places: list[tuple[Json, tuple[Any, ...]]] = []
     for path, method, handler in _operations(app):
         operation = document["paths"][path][method]
         if handler.parsed_data_field is not None:
             body = (handler.parsed_data_field.annotation,)
+            operation["requestBody"]["required"] = not handler.parsed_data_field.is_optional
             places.extend((content, body) for content in operation["requestBody"]["content"].values())
         answered = handler.parsed_return_field
         if answered.origin is not None and issubclass(answered.origin, Response):

@@ -116,11 +116,11 @@ async def update_sessions_ended(conn: Connection, user_id: int) -> int:
     return session_version
 
 
-UPDATE_OPERATOR = "UPDATE users SET operator = true, version = version + 1 WHERE id = $1"
+UPDATE_OPERATOR = "UPDATE users SET operator = true, suspended_at = NULL, version = version + 1 WHERE id = $1"
 
 
 async def update_operator(conn: Connection, user_id: int) -> None:
-    """Let a user found clubs."""
+    """Let a user found clubs; a suspension ends."""
     await conn.execute(UPDATE_OPERATOR, user_id)
 
 
@@ -136,25 +136,26 @@ async def list_club_ids(conn: Connection) -> list[int]:
 
 INSERT_MEMBERSHIP = """
 INSERT INTO memberships (user_id, club_id, role, tier) VALUES ($1, $2, $3, $4)
-ON CONFLICT (user_id, club_id) DO UPDATE SET role = excluded.role, tier = coalesce(excluded.tier, memberships.tier)
+ON CONFLICT (user_id, club_id) DO UPDATE
+SET role = excluded.role, tier = coalesce(excluded.tier, memberships.tier), suspended_at = NULL
 """
 
 
 async def insert_membership(
     conn: Connection, *, user_id: int, club_id: int, role: str, tier: str | None = None
 ) -> None:
-    """Give a user a role in a club, in place of the one it had."""
+    """Give a user a role in a club, in place of the one it had; a suspension there ends."""
     await conn.execute(INSERT_MEMBERSHIP, user_id, club_id, role, tier)
 
 
 FETCH_DEFAULT_ROLE = """
 SELECT m.role FROM memberships AS m
-WHERE m.user_id = $1 AND m.club_id = (SELECT min(id) FROM clubs WHERE retired_at IS NULL)
+WHERE m.user_id = $1 AND m.suspended_at IS NULL AND m.club_id = (SELECT min(id) FROM clubs WHERE retired_at IS NULL)
 """
 
 
 async def fetch_default_role(conn: Connection, user_id: int) -> str:
-    """The user's role in the default club; `player` without a membership."""
+    """The user's role in the default club; `player` without a membership, and while suspended there."""
     role: str | None = await conn.fetchval(FETCH_DEFAULT_ROLE, user_id)
     return role or "player"
 

@@ -27,8 +27,12 @@ SELECT
 FROM unnest($1::bigint[], $2::bigint[]) AS known (id, stamp)
 LEFT JOIN users AS u ON u.id = known.id
 LEFT JOIN LATERAL (
-    SELECT coalesce(jsonb_object_agg(m.club_id, jsonb_build_object('role', m.role, 'tier', m.tier)), '{}')::text
-        AS memberships
+    SELECT coalesce(
+        jsonb_object_agg(
+            m.club_id,
+            jsonb_build_object('role', m.role, 'tier', m.tier, 'suspended', m.suspended_at IS NOT NULL)
+        ), '{}'
+    )::text AS memberships
     FROM memberships AS m
     WHERE m.user_id = known.id
 ) AS member ON true

@@ -24,6 +24,14 @@ async def lock_club_shared(conn: Connection, club_id: int) -> None:
     await conn.execute(LOCK_CLUB_SHARED, club_id)
 
 
+LOCK_PERSON = "SELECT pg_advisory_xact_lock($1::bigint)"
+
+
+async def lock_person(conn: Connection, user_id: int) -> None:
+    """Take a user's quotas and idempotency keys, as a desk's batch does after the club."""
+    await conn.execute(LOCK_PERSON, user_id)
+
+
 LOCK_INSTALLATION = "SELECT pg_advisory_xact_lock(0, 0)"
 
 

@@ -7,13 +7,14 @@ import asyncpg
 from server.sql.connection import Connection
 
 FETCH_PLAYER_BY_EMAIL = """
-SELECT u.id, m.tier FROM users u LEFT JOIN memberships m ON m.user_id = u.id AND m.club_id = $2
+SELECT u.id, m.tier, m.suspended_at IS NOT NULL AS suspended
+FROM users u LEFT JOIN memberships m ON m.user_id = u.id AND m.club_id = $2
 WHERE lower(u.email) = lower($1) AND u.verified_at IS NOT NULL AND u.suspended_at IS NULL
 """
 
 
 async def fetch_player_by_email(conn: Connection, email: str, club_id: int) -> asyncpg.Record | None:
-    """`id` and, in that club, `tier` of the user with that confirmed address, or None."""
+    """`id` and, in that club, `tier` and whether `suspended`, of the user with that confirmed address, or None."""
     return await conn.fetchrow(FETCH_PLAYER_BY_EMAIL, email, club_id)
 
 

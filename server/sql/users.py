@@ -9,7 +9,8 @@ import asyncpg
 from server.sql.connection import Connection
 
 _PERSON = """
-u.id, u.email, u.name, u.verified_at, u.suspended_at, u.version, u.created_at, m.role, m.tier
+u.id, u.email, u.name, u.verified_at, u.suspended_at AS account_suspended_at, u.version, u.created_at,
+m.role, m.tier, m.suspended_at
 """
 
 LIST_PEOPLE = f"""
@@ -42,12 +43,12 @@ async def fetch_person(conn: Connection, *, club_id: int, user_id: int) -> async
     return await conn.fetchrow(FETCH_PERSON, club_id, user_id)
 
 
-LIST_ELEVATED = "SELECT club_id, role FROM memberships WHERE user_id = $1 AND role <> 'player' ORDER BY club_id"
+LIST_ROLES = "SELECT club_id, role FROM memberships WHERE user_id = $1 ORDER BY club_id"
 
 
-async def list_elevated(conn: Connection, user_id: int) -> list[asyncpg.Record]:
-    """Where a user is staff or admin: club_id, role."""
-    rows: list[asyncpg.Record] = await conn.fetch(LIST_ELEVATED, user_id)
+async def list_roles(conn: Connection, user_id: int) -> list[asyncpg.Record]:
+    """The user's role in every club: club_id, role."""
+    rows: list[asyncpg.Record] = await conn.fetch(LIST_ROLES, user_id)
     return rows
 
 
@@ -74,22 +75,29 @@ WHERE m.user_id = $1 AND m.role = 'admin'
   AND NOT EXISTS (
     SELECT FROM memberships AS other JOIN users AS u ON u.id = other.user_id
     WHERE other.club_id = m.club_id AND other.role = 'admin' AND other.user_id <> $1
-      AND u.suspended_at IS NULL AND u.password_hash <> '!'
+      AND other.suspended_at IS NULL AND u.suspended_at IS NULL AND u.password_hash <> '!'
   )
 """
 
 
 async def list_clubs_left_alone(conn: Connection, user_id: int) -> list[int]:
-    """The clubs of which the user is the only admin who can log in."""
+    """The clubs of which the user is the only admin who can log in and is not suspended."""
     return [row["club_id"] for row in await conn.fetch(LIST_CLUBS_LEFT_ALONE, user_id)]
 
 
-UPDATE_MEMBERSHIP = "UPDATE memberships SET role = $3, tier = $4 WHERE club_id = $1 AND user_id = $2"
+UPDATE_MEMBERSHIP = """
+UPDATE memberships
+SET role = $3, tier = $4,
+    suspended_at = CASE WHEN $5::timestamptz IS NOT NULL THEN coalesce(suspended_at, $5::timestamptz) END
+WHERE club_id = $1 AND user_id = $2
+"""
 
 
-async def update_membership(conn: Connection, *, club_id: int, user_id: int, role: str, tier: str | None) -> None:
-    """Change a member's role and tier."""
-    await conn.execute(UPDATE_MEMBERSHIP, club_id, user_id, role, tier)
+async def update_membership(
+    conn: Connection, *, club_id: int, user_id: int, role: str, tier: str | None, suspended_at: datetime | None
+) -> None:
+    """Change a member's role, tier and suspension; who is suspended already is so since then."""
+    await conn.execute(UPDATE_MEMBERSHIP, club_id, user_id, role, tier, suspended_at)
 
 
 UPDATE_PERSON = """

@@ -30,6 +30,7 @@ from server.domain.bookings import (
     Stale,
 )
 from server.domain.catalogue import Catalogue
+from server.domain.daybook import Answer, StoredAnswer, Writes, is_settled
 from server.domain.errors import (
     Forbidden,
     IdempotencyKeyReused,
@@ -45,6 +46,7 @@ from server.domain.slots import Interval, parse_instant
 from server.sql import bookings as sql
 from server.sql import people
 from server.sql.connection import acquire
+from server.sql.locks import lock_person
 from server.usecases.batch import ANSWERS_KEPT
 from server.usecases.catalogue import Catalogues
 from server.usecases.desk import Desks, settled
@@ -129,7 +131,7 @@ class Bookings:
         try:
             club_id, request = await self._asked(identity, wanted, check, idempotency)
         except Refusal as refusal:
-            return await self._answered(idempotency, refusal)
+            return await self._refused(idempotency, refusal)
         return settled(await self._desks.of(club_id).submit(request))
 
     async def _asked(
@@ -175,7 +177,8 @@ class Bookings:
     ) -> Accepted | Replay:
         """Exchange a booking's court, time, coach or equipment, at the price of now, or leave it as it was.
 
-        Raises what booking raises, `NotFound` and `NotMovable`.
+        A change that changes nothing leaves the price too. Staff may also end a booking that has begun sooner or
+        later. Raises what booking raises, `NotFound` and `NotMovable`.
         """
 
         async def ask(seen: Booking) -> Request:
@@ -191,11 +194,14 @@ class Bookings:
                 staff=staff,
                 tier=tier,
                 verified=staff or identity.verified,
+                suspended=identity.is_suspended_in(seen.club_id),
             )
             wanted = _merged(seen, change)
             # What is cancelled or has begun is refused by the desk for what it is, not for where it would go.
             if seen.status == "confirmed" and (staff or self._context.clock() < seen.interval.start):
-                _, interval = await self._on_current(catalogue, lambda now_: self._admissible(now_, wanted, party))
+                _, interval = await self._on_current(
+                    catalogue, lambda now_: self._admissible(now_, wanted, party, seen)
+                )
             else:
                 interval = seen.interval
             return Move(
@@ -279,19 +285,30 @@ class Bookings:
                 raise
         return current, check(current)
 
-    def _admissible(self, catalogue: Catalogue, wanted: Wanted, party: Party) -> Interval:
-        """The wanted interval, if the club's rules allow it whoever else has it."""
+    def _admissible(
+        self, catalogue: Catalogue, wanted: Wanted, party: Party, moving: Booking | None = None
+    ) -> Interval:
+        """The wanted interval, if the club's rules allow it whoever else has it; where it is, a booking may stay."""
+        interval = Interval(
+            parse_instant(wanted.start_ts, catalogue.tz, field="start_ts"),
+            parse_instant(wanted.end_ts, catalogue.tz, field="end_ts"),
+        )
+        if moving is not None and moving.is_at(wanted.court_id, interval, wanted.coach_id, wanted.equipment):
+            return interval
         court = catalogue.court_by_id.get(wanted.court_id)
         if court is None:
             raise UnknownCourt(field="court_id")
         capacity.coach_of(catalogue, wanted.coach_id)
         capacity.check_known(catalogue, wanted.equipment)
-        interval = Interval(
-            parse_instant(wanted.start_ts, catalogue.tz, field="start_ts"),
-            parse_instant(wanted.end_ts, catalogue.tz, field="end_ts"),
+        policy.check_slot(
+            catalogue,
+            court,
+            interval,
+            now=self._context.clock(),
+            tier=party.tier,
+            staff=party.staff,
+            keeps_start=moving is not None and moving.interval.start == interval.start,
         )
-        now = self._context.clock()
-        policy.check_slot(catalogue, court, interval, now=now, tier=party.tier, staff=party.staff)
         return interval
 
     async def _party(self, identity: Identity, catalogue: Catalogue, email: str | None) -> Party:
@@ -304,6 +321,7 @@ class Bookings:
                 staff=staff,
                 tier=identity.tier_in(club_id),
                 verified=identity.verified,
+                suspended=identity.is_suspended_in(club_id),
             )
         if not staff:
             raise Forbidden("Only the club's staff may book for somebody else. Leave user_email out.")
@@ -311,22 +329,35 @@ class Bookings:
             player = await people.fetch_player_by_email(conn, email, club_id)
         if player is None:
             raise UnknownUser(field="user_email")
-        return Party(user_id=player["id"], actor_id=identity.user_id, staff=True, tier=player["tier"])
+        return Party(
+            user_id=player["id"],
+            actor_id=identity.user_id,
+            staff=True,
+            tier=player["tier"],
+            suspended=bool(player["suspended"]),
+        )
 
-    async def _answered(self, idempotency: IdempotencyKey | None, refusal: Refusal) -> Replay:
-        """What was answered under the key when it was asked first; raises the refusal if nothing was.
+    async def _refused(self, idempotency: IdempotencyKey | None, refusal: Refusal) -> Replay:
+        """What was answered under the key when it was asked first. If nothing was: store and raise the refusal.
 
         A slot begins, and rules change: what was granted then may be refused now, to whoever lost the answer.
+        What is not well formed asked for nothing, so its key stays free, as for a body that cannot be decoded.
         """
-        if idempotency is not None and refusal.status < 500:
-            since = self._context.clock() - ANSWERS_KEPT
-            async with acquire(self._context.pool) as conn:
-                answers = await sql.list_answers(conn, [idempotency.identity], since)
-            for answer in answers.values():
-                if answer.request_hash != idempotency.request_hash:
-                    raise IdempotencyKeyReused
-                return Replay(answer.status, answer.body)
-        raise refusal
+        if idempotency is None or not is_settled(refusal.status):
+            raise refusal
+        key, now = idempotency.identity, self._context.clock()
+        async with acquire(self._context.pool) as conn, conn.transaction():
+            # The lock under which the desk looks for this user's keys: the first answer is the only one.
+            await lock_person(conn, idempotency.user_id)
+            known = (await sql.list_answers(conn, [key], now - ANSWERS_KEPT)).get(key)
+            if known is None and not isinstance(refusal, InvalidRequest):
+                answer = Answer(idempotency.request_hash, *idempotency.render(refusal))
+                await sql.insert_answers(conn, Writes(answers=[StoredAnswer(*key, answer)]), now)
+        if known is None:
+            raise refusal
+        if known.request_hash != idempotency.request_hash:
+            raise IdempotencyKeyReused
+        return Replay(known.status, known.body)
 
     async def _with_seen(
         self,
@@ -338,11 +369,11 @@ class Bookings:
         """Submit what was asked about a booking; if it changed meanwhile, read it again and ask again."""
         outcome: Outcome = Stale()
         for _ in range(STALE_TRIES):
-            seen, _catalogue = await self.fetch(identity, booking_id)
             try:
+                seen, _catalogue = await self.fetch(identity, booking_id)
                 request = await ask(seen)
             except Refusal as refusal:
-                return await self._answered(idempotency, refusal)
+                return await self._refused(idempotency, refusal)
             outcome = await self._desks.of(seen.club_id).submit(request)
             if not isinstance(outcome, Stale):
                 break

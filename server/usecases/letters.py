@@ -124,7 +124,7 @@ def _cancelled(occasion: Occasion) -> mail.Letter:
 
 def _about(occasion: Occasion, happened: str, said: str, facts: list[tuple[str, str]]) -> mail.Letter:
     booking, recipient = occasion.booked, occasion.recipient
-    name = mail.one_line(recipient["name"]) if recipient["verified_at"] is not None else ""
+    name = mail.one_line(recipient["name"])
     reason = mail.one_line(occasion.payload.get("reason") or "", mail.MAX_REMARK)
     return mail.Letter(
         subject=f"{happened}: {mail.one_line(booking['court'])}, {_period(occasion)}",
@@ -153,6 +153,10 @@ def _facts(occasion: Occasion) -> list[tuple[str, str]]:
         facts.append(("Equipment", ", ".join(mail.one_line(item) for item in booking["equipment"])))
     return facts
 
+
+TO_UNCONFIRMED = frozenset({"mail.verify", "mail.reset", "mail.set_password"})
+"""What an address is sent before its owner has confirmed it. Nothing else: whoever typed it may be a stranger, who
+could book and cancel to have it written to. (`mail.already_registered` goes to the account that is confirmed.)"""
 
 LETTERS: dict[str, Callable[[Occasion], mail.Letter]] = {
     "mail.verify": _verify,

@@ -141,6 +141,8 @@ async def _write(conn: Connection, settings: Settings, row: asyncpg.Record, now:
         recipient = await notifications.fetch_recipient(conn, payload["user_id"])
         if recipient is None or recipient["suspended_at"] is not None:
             raise letters.Moot
+        if recipient["verified_at"] is None and row["kind"] not in letters.TO_UNCONFIRMED:
+            raise letters.Moot
         booking = None
         if "booking_id" in payload:
             booking = await notifications.fetch_booked(conn, UUID(payload["booking_id"]))

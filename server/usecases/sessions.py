@@ -47,10 +47,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     account: Account
 
 
-async def login(context: Context, *, email: str, password: str, cookies: bool = False) -> Session:
+async def login(
+    context: Context, *, email: str, password: str, cookies: bool = False, from_here: bool = True
+) -> Session:
     """Begin a session with an address and a password.
 
-    Two accounts may be meant, the confirmed one of the address and the newest that is not; the password decides.
+    `from_here`: whether the request came over the loopback address; demo accounts log in no other way. Two accounts may be meant, the confirmed one of the address and the newest that is not; the password decides.
     Raises `BadCredentials`, `Forbidden` for a suspended account, `InvalidRequest`, `Unavailable`.
     """
     email = normal_email(email)
@@ -66,9 +68,9 @@ async def login(context: Context, *, email: str, password: str, cookies: bool = 
     account = confirmed if matches[0] else pending if matches[1] else None
     if account is None or password_or_none is None:
         raise BadCredentials
-    if account["demo"] and not context.settings.on_loopback:
+    if account["demo"] and not (from_here and context.settings.on_loopback):
         # Its password is public, so this gives nothing away.
-        raise BadCredentials("Demo accounts log in only on a server that is bound to the loopback address.")
+        raise BadCredentials("Demo accounts log in only over the loopback address of a server that is bound to it.")
     renewed = await hash_password(password_or_none) if is_outdated(account["password_hash"]) else None
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
@@ -124,12 +126,14 @@ async def begin_session(
     )
 
 
-async def refresh(context: Context, token: str, *, cookies: bool = False, csrf: str | None = None) -> Session:
+async def refresh(
+    context: Context, token: str, *, cookies: bool = False, csrf: str | None = None, from_here: bool = True
+) -> Session:
     """Exchange a refresh token for its successor and a new access token.
 
     A token that was exchanged before, and not just now by another tab, was stolen: by whoever came first or by
     whoever comes now, so the whole session ends. `cookies`: the token came in a cookie, and `csrf` is what came in
-    X-CSRF-Token with it. Raises `Unauthenticated`, `CsrfFailed`, `Unavailable`.
+    X-CSRF-Token with it; `from_here` as for `login`. Raises `Unauthenticated`, `CsrfFailed`, `Unavailable`.
     """
     now = context.clock()
     token_hash = digest(token)
@@ -148,7 +152,7 @@ async def refresh(context: Context, token: str, *, cookies: bool = False, csrf: 
             or held["expires_at"] <= now
             or held["session_version"] != account["session_version"]
             or account["suspended_at"] is not None
-            or (account["demo"] and not context.settings.on_loopback)
+            or (account["demo"] and not (from_here and context.settings.on_loopback))
         ):
             raise _session_over()
         stolen = held["rotated_at"] is not None and now - held["rotated_at"] > ROTATION_GRACE

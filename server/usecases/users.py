@@ -29,6 +29,9 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     tier: str | None
     verified: bool
     suspended: bool
+    """In this club."""
+    account_suspended: bool
+    """Everywhere."""
     created_at: datetime
     version: int
 
@@ -40,6 +43,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     role: Role | msgspec.UnsetType = msgspec.UNSET
     tier: str | msgspec.UnsetType | None = msgspec.UNSET
     suspended: bool | msgspec.UnsetType = msgspec.UNSET
+    account_suspended: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 async def list_users(
@@ -115,9 +119,10 @@ async def change_user(
 ) -> Person:
     """Change a member whose version is `version`. A new role or a suspension ends the member's sessions.
 
-    Staff changes players; staff and admins are changed, and made, by admins. A suspension holds in every club, so
-    it takes an admin of each club in which the member is more than a player, and an operator for an operator. The
-    last admin of a club stays.
+    Staff changes players; staff and admins are changed, and made, by admins. That, a tier and a suspension hold in
+    this club. The name is the same in every club, so it takes staff of each club in which the member is a player and
+    an admin of each in which more, and an operator for an operator: any club could add anybody and rename them
+    otherwise. The whole account is shut out by operators alone. The last admin of a club stays.
     Raises `NotFound`, `PreconditionFailed`, `Forbidden`, `Conflict`, `InvalidRequest`.
     """
     now = context.clock()
@@ -131,26 +136,33 @@ async def change_user(
         role = person.role if change.role is msgspec.UNSET else change.role
         tier = person.tier if change.tier is msgspec.UNSET else _normal_tier(change.tier)
         suspended = person.suspended if change.suspended is msgspec.UNSET else change.suspended
+        shut_out = person.account_suspended if change.account_suspended is msgspec.UNSET else change.account_suspended
 
         if "player" not in (person.role, role) or person.role != role:
             _require_admin(actor, club_id)
-        if suspended != person.suspended or name != person.name:
-            for elevated in await users.list_elevated(conn, user_id):
-                _require_admin(actor, elevated["club_id"])
-            if account["operator"] and not actor.operator and actor.user_id != user_id:
-                raise Forbidden("Who runs the installation is changed by those who run it.")
+        if name != person.name:
+            await _require_say_over_the_name(conn, actor, user_id, operator=account["operator"])
+        if shut_out != person.account_suspended and not actor.operator:
+            raise Forbidden("Accounts are shut out by those who run the installation. Suspend the member of your club.")
         alone = await users.list_clubs_left_alone(conn, user_id)
-        if (role != "admin" and club_id in alone) or (suspended and not person.suspended and alone):
+        newly_suspended, newly_shut_out = suspended and not person.suspended, shut_out and not person.account_suspended
+        if ((role != "admin" or newly_suspended) and club_id in alone) or (newly_shut_out and alone):
             raise Conflict("This is the club's last administrator. Make somebody else one first.")
 
-        suspended_at = (account["suspended_at"] or now) if suspended else None
-        await users.update_membership(conn, club_id=club_id, user_id=user_id, role=role, tier=tier)
+        await users.update_membership(
+            conn,
+            club_id=club_id,
+            user_id=user_id,
+            role=role,
+            tier=tier,
+            suspended_at=now if suspended else None,
+        )
         await users.update_person(
             conn,
             user_id=user_id,
             name=name,
-            suspended_at=suspended_at,
-            end_sessions=role != person.role or (suspended and not person.suspended),
+            suspended_at=(account["suspended_at"] or now) if shut_out else None,
+            end_sessions=role != person.role or newly_suspended or newly_shut_out,
         )
         if role != person.role:
             await _audit(
@@ -160,9 +172,13 @@ async def change_user(
             await _audit(
                 conn, now, "account.tier_changed", actor, club_id, user_id=user_id, before=person.tier, after=tier
             )
-        if suspended != person.suspended:
-            event_type = "account.suspended" if suspended else "account.reactivated"
-            await _audit(conn, now, event_type, actor, club_id, user_id=user_id)
+        for what, before, after in (
+            ("member", person.suspended, suspended),
+            ("account", person.account_suspended, shut_out),
+        ):
+            if before != after:
+                event_type = f"{what}.suspended" if after else f"{what}.reactivated"
+                await _audit(conn, now, event_type, actor, club_id, user_id=user_id)
         if name != person.name:
             await _audit(conn, now, "account.renamed", actor, club_id, user_id=user_id)
         return await _fetch(conn, club_id, user_id)
@@ -171,6 +187,18 @@ async def change_user(
 def _require_admin(actor: Identity, club_id: int) -> None:
     if actor.role_in(club_id) != "admin":
         raise Forbidden("Staff and administrators are made and changed by the club's administrators.")
+
+
+async def _require_say_over_the_name(conn: Connection, actor: Identity, user_id: int, *, operator: bool) -> None:
+    if actor.user_id == user_id:
+        return
+    if operator and not actor.operator:
+        raise Forbidden("Who runs the installation is renamed by those who run it.")
+    for row in await users.list_roles(conn, user_id):
+        if row["role"] != "player":
+            _require_admin(actor, row["club_id"])
+        elif not actor.is_staff_of(row["club_id"]):
+            raise Forbidden("A member of other clubs too is renamed by who is staff of all of them.")
 
 
 def _normal_tier(tier: str | None) -> str | None:
@@ -193,6 +221,7 @@ def _person(row: asyncpg.Record) -> Person:
         tier=row["tier"],
         verified=row["verified_at"] is not None,
         suspended=row["suspended_at"] is not None,
+        account_suspended=row["account_suspended_at"] is not None,
         created_at=row["created_at"],
         version=row["version"],
     )

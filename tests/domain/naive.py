@@ -66,6 +66,11 @@ class Model:
                 id_ = request.seen.id
                 if id_ in self.cancelled or self.moved_away(request.seen):
                     return "stale"
+                seen = request.seen
+                if (seen.court_id, seen.interval, seen.coach_id) == (
+                    request.court_id, request.interval, request.coach_id,
+                ) and sorted(seen.equipment) == sorted(request.equipment):  # fmt: skip
+                    return "price_changed" if request.expected_total not in (None, seen.price.total) else "accepted"
                 refusal = self.refusal(request, id_)
                 if refusal is None:
                     self.bookings[id_] = request
@@ -102,7 +107,7 @@ class Model:
     def moved_away(self, seen: Booking) -> bool:
         place = self.bookings.get(seen.id)
         if self.moves[seen.id] != seen.revision:
-            return True  # a move to where it was is a move
+            return True  # moved away and back it was moved
         return place is None or (place.court_id, place.interval, place.coach_id, place.equipment) != (
             seen.court_id, seen.interval, seen.coach_id, seen.equipment,
         )  # fmt: skip

@@ -105,6 +105,51 @@ async def test_a_refusal_is_remembered_as_the_problem_that_it_was(people: People
     assert (await book(people.player, slot(), "two")).status_code == 201
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (slot(court=99), 422, "unknown_court"),
+        (slot("05:00", "06:00"), 422, "outside_hours"),
+        (slot(coach_id=99), 422, "unknown_coach"),
+        (slot(day="2031-05-13"), 422, "bad_time"),
+        (slot(user_email="player2@courtside.example"), 403, "forbidden"),
+    ],
+)
+async def test_what_is_refused_without_looking_at_what_is_taken_is_remembered_as_well(
+    people: People, context: Context, body: Json, status: int, code: str
+) -> None:
+    first = await book(people.player, body, "one")
+    assert problem(first)[:2] == (status, code)
+    again = await book(people.player, body, "one")
+    assert same(first, again)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert problem(await book(people.player, slot(), "one"))[:2] == (422, "idempotency_key_reused")
+    assert (await book(people.player, slot(), "two")).status_code == 201
+    assert (await count(context), await count(context, "idempotency_keys")) == (1, 2)
+
+
+async def test_a_refusal_stays_the_answer_when_the_rules_would_grant_it_by_now(
+    people: People, clock: FrozenClock
+) -> None:
+    body = slot(day="2031-07-14")  # the horizon ends the day before
+    first = await book(people.player, body, "one")
+    assert problem(first)[:2] == (422, "outside_horizon")
+    clock.advance(timedelta(hours=18))
+    assert same(first, await book(people.player, body, "one"))
+    assert (await book(people.player, body, "two")).status_code == 201
+
+
+async def test_a_booking_that_is_not_there_is_remembered_as_such(people: People) -> None:
+    made = await booked(people.player, slot())
+    for method, path, body in (("POST", "/cancel", None), ("PATCH", "", {"court_id": 2})):
+        where = f"/api/bookings/{made['id']}{path}"
+        first = await people.player2.ask(method, where, body, Idempotency_Key=method)
+        assert problem(first)[:2] == (404, "not_found")
+        again = await people.player2.ask(method, where, body, Idempotency_Key=method)
+        assert same(first, again)
+        assert again.headers["idempotency-replayed"] == "true"
+
+
 async def test_a_quota_refusal_is_remembered(people: People, context: Context) -> None:
     await context.pool.execute(
         """UPDATE clubs SET config_version = config_version + 1,
@@ -120,8 +165,9 @@ async def test_a_quota_refusal_is_remembered(people: People, context: Context) -
 async def test_what_says_nothing_about_the_request_is_not_remembered(people: People, context: Context) -> None:
     stranger = await people.stranger.post("/api/bookings", json=slot(), headers={"Idempotency-Key": "one"})
     assert problem(stranger)[:2] == (401, "unauthenticated")
-    broken = await people.player.ask("POST", "/api/bookings", slot(colour="red"), Idempotency_Key="one")
-    assert problem(broken)[:2] == (422, "invalid_request")
+    for broken in (slot(colour="red"), slot("now"), slot(equipment=[{"equipment_id": 1, "quantity": 1}] * 2)):
+        answer = await people.player.ask("POST", "/api/bookings", broken, Idempotency_Key="one")
+        assert problem(answer)[:2] == (422, "invalid_request")
     assert await count(context, "idempotency_keys") == 0
     assert (await book(people.player, slot(), "one")).status_code == 201
 

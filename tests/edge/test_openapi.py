@@ -55,6 +55,15 @@ def test_every_code_is_in_the_document(document: Json) -> None:
         assert f"`{refusal.code}`" in listed["description"]
 
 
+def test_a_body_that_may_be_left_out_is_marked_so(document: Json) -> None:
+    left_out = {
+        (method, path)
+        for method, path, operation in operations(document)
+        if "requestBody" in operation and not operation["requestBody"]["required"]
+    }
+    assert left_out == {("post", "/api/auth/logout"), ("post", "/api/auth/refresh")}
+
+
 def test_each_documented_code_belongs_to_its_status(document: Json) -> None:
     status_of = {refusal.code: refusal.status for refusal in every_refusal()}
     for method, path, operation in operations(document):

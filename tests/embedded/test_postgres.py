@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -232,17 +233,29 @@ def users_folder() -> Iterator[tuple[pwd.struct_passwd, Path]]:
 @as_root
 def test_an_ordinary_user_runs_it_too(users_folder: tuple[pwd.struct_passwd, Path]) -> None:
     user, folder = users_folder
-    become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", sys.executable, "-B"]
-    probe = "import subprocess, sys, tests.embedded.programs; sys.exit(subprocess.call([sys.executable, '-c', '']))"
-    reach = subprocess.run([*become, "-c", probe], cwd=ROOT, capture_output=True, check=False)
-    if reach.returncode != 0:
-        pytest.skip("this checkout or its interpreter lies where only root may go")
-    command = [*become, "-m", "tests.embedded.programs", "both", str(folder / "home")]
+    become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    become += ["env", f"HOME={folder}"]
+    python = reachable_python(become)
+    if python is None:
+        pytest.skip("this checkout, or every Python of our version, lies where only root may go")
+    command = [*become, *python, "-m", "tests.embedded.programs", "both", str(folder / "home")]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         pids = [int(pid) for pid in first_line(parent, "pids").split()[1:]]
         assert {Path(f"/proc/{pid}").stat().st_uid for pid in pids} == {user.pw_uid}
         parent.kill()
     assert all_end(pids)
+
+
+def reachable_python(become: list[str]) -> list[str] | None:
+    """How an ordinary user starts a Python with our packages: ours, or where that is root's own the system's."""
+    probe = "import subprocess, sys, tests.embedded.programs; sys.exit(subprocess.call([sys.executable, '-c', '']))"
+    of_system = shutil.which(f"python{sys.version_info.major}.{sys.version_info.minor}", path="/usr/bin:/usr/local/bin")
+    packages = f"PYTHONPATH={sysconfig.get_path('purelib')}"
+    for command in ([sys.executable, "-B"], ["env", packages, of_system or "", "-B"]):
+        tried = subprocess.run([*become, *command, "-c", probe], cwd=ROOT, capture_output=True, check=False)
+        if tried.returncode == 0:
+            return command
+    return None
 
 
 def test_the_launcher_tells_a_refused_identity_apart() -> None:

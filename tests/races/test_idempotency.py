@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from server.domain.bookings import Accepted, IdempotencyKey, Replay
 from server.domain.errors import Refusal
 from server.domain.people import Identity
+from server.sql import bookings as sql
+from server.usecases import bookings as usecases
 from tests.conftest import FrozenClock
 from tests.house import House
 from tests.races.conftest import Meeting, Protection, double_bookings, refusals
@@ -85,6 +90,44 @@ async def test_control_without_locks_on_people_two_requests_under_one_key_are_bo
 
     assert await send_two_requests_under_one_key(first, second, meeting) == []
     assert await first.count("bookings") == 2
+
+
+async def be_refused_twice_under_one_key(
+    first: House, second: House, meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """Two requests that are refused without the desk meet when they have looked for an answer."""
+    look = sql.list_answers
+
+    async def look_and_meet(*args: Any) -> Any:
+        found = await look(*args)
+        await meeting.wait()
+        return found
+
+    monkeypatch.setattr(sql, "list_answers", look_and_meet)
+    anna = await first.player()
+    work = (
+        house.bookings.book(anna, house.wanted("10:00", "11:00", court_id=court), lambda _: None, key(anna, body))
+        for house, court, body in ((first, 98, b"one"), (second, 99, b"other"))
+    )
+    return sorted(refusals(await meeting.race(*work)))
+
+
+async def test_of_two_refused_requests_under_one_key_at_once_one_is_the_answer(
+    first: House, second: House, meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = await be_refused_twice_under_one_key(first, second, meeting, monkeypatch)
+    assert refused == ["idempotency_key_reused", "unknown_court"]
+
+
+async def test_control_without_the_persons_lock_the_second_refusal_replaces_the_first(
+    first: House, second: House, meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lock_nobody(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(usecases, "lock_person", lock_nobody)
+    refused = await be_refused_twice_under_one_key(first, second, meeting, monkeypatch)
+    assert refused == ["unknown_court", "unknown_court"]
 
 
 async def test_a_settled_refusal_is_the_answer_for_a_day_even_when_the_place_is_free_again(

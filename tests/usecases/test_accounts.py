@@ -180,6 +180,10 @@ async def test_demo_accounts_log_in_on_loopback_only(context: Context) -> None:
         await log_in(public)
     with pytest.raises(Unauthenticated):
         await sessions.refresh(public, session.refresh_token)
+    with pytest.raises(BadCredentials):
+        await sessions.login(context, email=ANN, password=PASSWORD, from_here=False)
+    with pytest.raises(Unauthenticated):
+        await sessions.refresh(context, session.refresh_token, from_here=False)
 
 
 # -- renewing ------------------------------------------------------------------------------------------------

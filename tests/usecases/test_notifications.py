@@ -130,6 +130,22 @@ async def test_nothing_is_said_of_a_booking_that_was_cancelled_before_its_confir
     assert (await row_of(context.pool, outbox_id))["done_at"] is not None
 
 
+async def test_an_address_that_nobody_confirmed_is_told_nothing_of_bookings(context: Context) -> None:
+    user = await add_person(context.pool, verified=False)
+    booking = await add_booking(context.pool, user, START, END)
+    told = [
+        await put_out(context.pool, f"booking.{what}", booking_id=str(booking), user_id=user)
+        for what in ("confirmed", "moved", "cancelled")
+    ]
+    told.append(await put_out(context.pool, "mail.already_registered", user_id=user))
+
+    assert await deliver_due(context, limit=10) == 4
+
+    assert mails_in(context.settings.courtside_home) == []
+    for outbox_id in told:
+        assert (await row_of(context.pool, outbox_id))["done_at"] is not None, "it is moot, and does not wait"
+
+
 async def test_a_suspended_user_gets_no_mail(context: Context) -> None:
     user = await add_person(context.pool)
     await context.pool.execute("UPDATE users SET suspended_at = now()")

@@ -8,7 +8,7 @@ import pytest
 
 from server.context import Context
 from server.domain.catalogue import Catalogue
-from server.domain.errors import NotFound
+from server.domain.errors import NotFound, UnknownCourt
 from server.domain.grid import row_of
 from server.domain.people import Identity
 from server.usecases.clubs import retire_club
@@ -43,7 +43,7 @@ def shown_to(who: Identity) -> Callable[[Catalogue], None]:
 async def test_a_stranger_cannot_book_in_a_club_that_has_just_become_its_members_own(house: House) -> None:
     stranger, member = await house.player(), await house.player("member@club.example", "player")
     other = await elsewhere(house, "grid_visibility = 'members'")
-    with pytest.raises(NotFound):
+    with pytest.raises(UnknownCourt):
         await other.bookings.book(stranger, other.wanted("10:00", "11:00"), shown_to(stranger))
     await other.bookings.book(member, other.wanted("10:00", "11:00"), shown_to(member))
     assert await house.count("bookings") == 1

@@ -11,7 +11,7 @@ from server.context import Context
 from server.domain.bookings import Accepted, Cancel, Move, Party, Stale
 from server.usecases.bookings import Change, new_grid_ref
 from server.usecases.ids import uuid7
-from tests.house import House, make_house
+from tests.house import DAY, House, make_house
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ async def house(context: Context) -> AsyncIterator[House]:
     await made.close()
 
 
-async def test_a_cancel_behind_a_move_to_the_same_place_leaves_nothing_occupied(house: House) -> None:
+async def test_a_cancel_behind_a_move_leaves_nothing_occupied(house: House) -> None:
     player = await house.player()
     seen = await house.book(player, "10:00", "11:00", rackets=1)
     party = Party(user_id=player.user_id, actor_id=player.user_id, staff=False)
@@ -30,7 +30,7 @@ async def test_a_cancel_behind_a_move_to_the_same_place_leaves_nothing_occupied(
         grid_ref=new_grid_ref(),
         party=party,
         seen=seen,
-        court_id=seen.court_id,
+        court_id=house.courts[1],
         interval=seen.interval,
         coach_id=None,
         equipment=seen.equipment,
@@ -54,6 +54,19 @@ async def test_a_cancel_behind_a_move_to_the_same_place_leaves_nothing_occupied(
 async def test_moves_that_arrive_together_each_count(house: House) -> None:
     player = await house.player()
     seen = await house.book(player, "10:00", "11:00")
-    await asyncio.gather(*(house.bookings.move(player, seen.id, Change()) for _ in range(3)))
+    ends = (f"{DAY}T{end}" for end in ("11:30", "12:00", "12:30"))
+    await asyncio.gather(*(house.bookings.move(player, seen.id, Change(end_ts=end)) for end in ends))
     assert await house.context.pool.fetchval("SELECT revision FROM bookings") == 3
     assert await house.context.pool.fetchval("SELECT count(*) FROM allocations WHERE active") == 1
+
+
+async def test_moves_to_one_place_that_arrive_together_are_one_move(house: House) -> None:
+    player = await house.player()
+    seen = await house.book(player, "10:00", "11:00")
+    outcomes = await asyncio.gather(
+        *(house.bookings.move(player, seen.id, Change(court_id=house.courts[1])) for _ in range(3))
+    )
+    moved = [outcome.booking for outcome in outcomes if isinstance(outcome, Accepted)]
+    assert moved == [moved[0]] * 3
+    assert await house.context.pool.fetchval("SELECT revision FROM bookings") == 1
+    assert await house.count("audit_events") == 2

@@ -12,6 +12,7 @@ from server.domain.errors import BadCredentials, Conflict, Forbidden, NotFound, 
 from server.domain.people import Identity, Role
 from server.sql import users as sql
 from server.usecases import accounts, sessions, users
+from server.usecases.identities import Identities
 from server.usecases.users import Change, Person
 from tests.usecases.people import PASSWORD, acting, give_role, last_token, mails, make_club, make_player, register
 
@@ -114,34 +115,88 @@ async def test_staff_makes_and_changes_players_only(
                 await change(context, staff, club_id, target, wanted)
 
 
-async def test_a_suspension_takes_an_admin_of_every_club_where_the_member_is_staff(
-    context: Context, club_id: int, admin: Identity
+def also(actor: Identity, **roles: int) -> Identity:
+    """The actor, with a role in one more club."""
+    return msgspec.structs.replace(actor, memberships=actor.memberships | acting(0, **roles).memberships)
+
+
+@pytest.mark.parametrize("there", ["player", "staff"])
+async def test_a_suspension_is_of_one_club_and_takes_nothing_in_another(
+    context: Context, club_id: int, staff: Identity, there: Role
 ) -> None:
-    person = await add(context, admin, club_id, ANN)
+    session = await make_player(context, ANN)
     second = await make_club(context, "second")
-    await give_role(context, person.id, second, "staff")
+    await give_role(context, session.account.id, second, there)
+    assert (await change(context, staff, club_id, session.account.id, Change(suspended=True))).suspended
+    assert not (await users.show_user(context, club_id=second, user_id=session.account.id)).suspended
+    again = await sessions.login(context, email=ANN, password=PASSWORD)
+    known = await Identities(context).resolve(again.access_token.encode())
+    assert [known[0].is_suspended_in(club) for club in (club_id, second)] == [True, False]
+    assert known[0].role_in(second) == there
+
+
+async def test_who_is_suspended_has_no_say_as_staff(context: Context, club_id: int, admin: Identity) -> None:
+    person = await add(context, admin, club_id, ANN, "admin")
+    await change(context, admin, club_id, person.id, Change(suspended=True))
+    session = await sessions.login(context, email=ANN, password=PASSWORD)
+    known, _ = await Identities(context).resolve(session.access_token.encode())
+    assert (known.role_in(club_id), known.is_staff_of(club_id), known.may_found_clubs) == ("player", False, False)
+
+
+async def test_a_whole_account_is_shut_out_by_operators_alone(
+    context: Context, club_id: int, staff: Identity, admin: Identity
+) -> None:
+    person = await add(context, staff, club_id, ANN)
+    for actor in (staff, admin):
+        with pytest.raises(Forbidden):
+            await change(context, actor, club_id, person.id, Change(account_suspended=True))
+    operator = msgspec.structs.replace(admin, operator=True)
+    shut_out = await change(context, operator, club_id, person.id, Change(account_suspended=True))
+    assert (shut_out.account_suspended, shut_out.suspended) == (True, False)
     with pytest.raises(Forbidden):
-        await change(context, admin, club_id, person.id, Change(suspended=True))
-    both = Identity(
-        **{
-            **{name: getattr(admin, name) for name in admin.__struct_fields__},
-            "memberships": admin.memberships | acting(0, admin=second).memberships,
-        }
-    )
-    assert (await change(context, both, club_id, person.id, Change(suspended=True))).suspended
+        await sessions.login(context, email=ANN, password=PASSWORD)
+    with pytest.raises(Forbidden):
+        await change(context, admin, club_id, person.id, Change(account_suspended=False))
+    await change(context, operator, club_id, person.id, Change(account_suspended=False))
+    await sessions.login(context, email=ANN, password=PASSWORD)
 
 
-async def test_an_operator_is_shut_out_or_renamed_by_operators_only(
+async def test_a_name_is_changed_by_who_is_staff_of_every_club_of_the_member(
+    context: Context, club_id: int, staff: Identity
+) -> None:
+    session = await make_player(context, ANN)
+    # Any club may add whom it knows the address of; that gives no say over what other clubs see.
+    second = await make_club(context, "second")
+    stranger = acting(staff.user_id, staff=second)
+    person = await add(context, stranger, second, ANN)
+    with pytest.raises(Forbidden):
+        await change(context, stranger, second, person.id, Change(name="Mallory"))
+    both = also(stranger, staff=club_id)
+    assert (await change(context, both, second, person.id, Change(name="Anna"))).name == "Anna"
+    await give_role(context, session.account.id, club_id, "staff")
+    with pytest.raises(Forbidden):
+        await change(context, both, second, person.id, Change(name="Mallory"))
+
+
+async def test_an_operator_is_renamed_by_operators_only(
     context: Context, club_id: int, staff: Identity, admin: Identity
 ) -> None:
     operator = await accounts.create_admin(context, email=ANN, password=PASSWORD)
     await give_role(context, operator, club_id, "player")
-    for wanted in (Change(suspended=True), Change(name="x")):
-        for actor in (staff, admin):
-            with pytest.raises(Forbidden):
-                await change(context, actor, club_id, operator, wanted)
+    for actor in (staff, admin):
+        with pytest.raises(Forbidden):
+            await change(context, actor, club_id, operator, Change(name="x"))
     peer = msgspec.structs.replace(admin, operator=True)
-    assert (await change(context, peer, club_id, operator, Change(suspended=True))).suspended
+    assert (await change(context, peer, club_id, operator, Change(name="x"))).name == "x"
+
+
+async def test_whom_the_console_makes_an_operator_is_suspended_no_longer(context: Context, club_id: int) -> None:
+    session = await make_player(context, ANN)
+    await context.pool.execute("UPDATE users SET suspended_at = now()")
+    await context.pool.execute("UPDATE memberships SET suspended_at = now()")
+    await accounts.create_admin(context, email=ANN, password=PASSWORD)
+    await sessions.login(context, email=ANN, password=PASSWORD)
+    assert not (await users.show_user(context, club_id=club_id, user_id=session.account.id)).suspended
 
 
 async def test_a_suspension_or_a_new_role_ends_the_sessions_and_a_tier_does_not(
@@ -164,8 +219,8 @@ async def test_a_suspension_or_a_new_role_ends_the_sessions_and_a_tier_does_not(
     assert payloads == [
         ("account.tier_changed", {"user_id": person_id, "before": None, "after": "gold"}),
         ("account.role_changed", {"user_id": person_id, "before": "player", "after": "staff"}),
-        ("account.suspended", {"user_id": person_id}),
-        ("account.reactivated", {"user_id": person_id}),
+        ("member.suspended", {"user_id": person_id}),
+        ("member.reactivated", {"user_id": person_id}),
     ]
 
 

@@ -143,12 +143,14 @@ class ClubsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)] = 100
 
 
-@get("/api/admin/clubs", tags=["admin"], opt=documented(query=ClubsQuery))
+@get("/api/admin/clubs", tags=["admin"], opt=documented(query=ClubsQuery), responses=problems(errors.Forbidden))
 async def list_clubs(request: AnyRequest) -> AdminClubs:
-    """The clubs whose staff you are."""
+    """The clubs whose staff you are. For staff, and for operators, who may have no club yet."""
     query = query_of(request, ClubsQuery)
     identity = identity_of(request)
     staffed = [club_id for club_id in identity.memberships if identity.is_staff_of(club_id)]
+    if not staffed and not identity.may_found_clubs:
+        raise errors.Forbidden("This is for the staff of clubs.")
     items = await usecases.list_clubs(catalogues_of(request), staffed, query.cursor or 0, query.limit)
     return AdminClubs([_wire(item) for item in items], next_of([item.id for item in items], query.limit))
 

@@ -51,12 +51,17 @@ class UserDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class UserChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The fields to change. `tier` null takes the tier away; `suspended` shuts the account out of every club."""
+    """The fields to change. `tier` null takes the tier away.
+
+    `suspended` keeps the member from booking in this club; `account_suspended` shuts the account out altogether, and
+    is for those who run the installation. A name is changed by who is staff of every club of the member.
+    """
 
     name: PersonName | UnsetType = UNSET
     role: Role | UnsetType = UNSET
     tier: Word | None | UnsetType = UNSET  # noqa: RUF036 - as in every change
     suspended: bool | UnsetType = UNSET
+    account_suspended: bool | UnsetType = UNSET
 
 
 class AdminUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +76,7 @@ class AdminUser(msgspec.Struct, frozen=True, kw_only=True):
     tier: str | None
     verified: bool
     suspended: bool
+    account_suspended: bool
     created_at: datetime
 
 
@@ -154,7 +160,13 @@ async def change_user(request: AnyRequest, user_id: PathId, data: JSONBody[UserC
         club_id=club_id,
         user_id=user_id,
         version=if_match(request),
-        change=Change(name=data.name, role=data.role, tier=data.tier, suspended=data.suspended),
+        change=Change(
+            name=data.name,
+            role=data.role,
+            tier=data.tier,
+            suspended=data.suspended,
+            account_suspended=data.account_suspended,
+        ),
     )
     request.app.state.identities.forget(user_id)
     return tagged(_wire(person, club_id), person.version)
@@ -171,6 +183,7 @@ def _wire(person: Person, club_id: int) -> AdminUser:
         tier=person.tier,
         verified=person.verified,
         suspended=person.suspended,
+        account_suspended=person.account_suspended,
         created_at=person.created_at,
     )
 
