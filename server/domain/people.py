@@ -16,6 +16,16 @@ class Membership(msgspec.Struct, frozen=True):
     tier: str | None = None
 
 
+class Screen(msgspec.Struct, frozen=True, kw_only=True):
+    """A screen on a club's wall: it looks at that club's grid, and may do nothing else."""
+
+    screen_id: int
+    club_id: int
+    name: str
+    court_ids: tuple[int, ...] | None
+    """The courts that it shows; None: all."""
+
+
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """An authenticated user. Somebody without a membership in a club is a player without a tier there."""
 
