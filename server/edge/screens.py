@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -19,6 +22,8 @@ from server.edge.identity import screen_of
 from server.edge.limits import POLLS, limit_guesses
 from server.usecases.screens import PAIRING_LIFE, POLL_INTERVAL, begin_pairing, collect_token
 
+PAGE = Path(__file__).parents[1] / "page" / "index.html"
+"""What `make run` builds; absent where the page is served from elsewhere."""
 NO_STORE = {"Cache-Control": "no-store"}
 
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=20, description="What the screen shows.")]
@@ -67,7 +72,8 @@ class ScreenClub(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScreenView(msgspec.Struct, frozen=True, kw_only=True):
-    """A screen as it knows itself. `court_ids` are the courts to show, null for all; `now` is the server's time."""
+    """A screen as it knows itself. `court_ids` are the courts to show, null for all; `now` is the server's time;
+    `build` names the page that this server serves, null if it serves none."""
 
     id: int
     name: str
@@ -75,6 +81,7 @@ class ScreenView(msgspec.Struct, frozen=True, kw_only=True):
     club: ScreenClub
     court_ids: list[int] | None
     now: datetime
+    build: str | None
 
 
 @post(
@@ -132,8 +139,19 @@ async def show_screen(request: AnyRequest) -> Response[ScreenView]:
         club=ScreenClub(slug=club.slug, name=club.name, zone=club.zone),
         court_ids=None if screen.court_ids is None else [id_ for id_ in screen.court_ids if id_ in club.court_by_id],
         now=context.clock(),
+        build=build_of(PAGE),
     )
     return Response(view, headers=NO_STORE)
+
+
+@cache
+def build_of(page: Path) -> str | None:
+    """The name of a build of the page: its start names all other files by their content. A deploy restarts the server,
+    so it is read once."""
+    try:
+        return hashlib.sha256(page.read_bytes()).hexdigest()[:16]
+    except FileNotFoundError:
+        return None
 
 
 handlers = [pair, show_screen]

@@ -6,6 +6,7 @@ import asyncio
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 from litestar import Litestar
 
 from server.context import Context
+from server.edge import screens
 from server.edge.open_routes import OPEN_TO_SCREENS, is_open
 from server.settings import Settings
 from server.usecases.housekeeping import clear_away
@@ -83,13 +85,14 @@ async def test_a_screen_is_paired_by_the_code_that_it_shows(people: People, cont
 
     me = await Person(people.stranger, token).ask("GET", "/api/screens/me")
     assert (me.status_code, me.headers["cache-control"]) == (200, "no-store")
-    assert me.json() | {"now": None} == {
+    assert me.json() | {"now": None, "build": None} == {
         "id": screen["id"],
         "name": "Foyer",
         "role": "screen",
         "club": {"slug": "riverside", "name": "Riverside Racquet Club", "zone": "Europe/London"},
         "court_ids": [1, 3],
         "now": None,
+        "build": None,
     }
     assert datetime.fromisoformat(me.json()["now"]) == context.clock()
     listed = (await people.staff.ask("GET", PATH)).json()
@@ -282,3 +285,19 @@ async def test_courts_that_are_gone_are_not_told_to_a_screen(people: People) -> 
     screen, _ = await paired(people, court_ids=[5, 6])
     assert (await people.staff.ask("DELETE", "/api/admin/courts/6", If_Match='"1"')).status_code == 204
     assert (await screen.ask("GET", "/api/screens/me")).json()["court_ids"] == [5]
+
+
+async def test_a_screen_learns_of_another_build_of_the_page(
+    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen, _ = await paired(people)
+    builds = []
+    for number, script in enumerate(("a.js", "b.js", "a.js", None)):
+        page = tmp_path / f"{number}.html"
+        if script is not None:
+            page.write_text(f'<script type="module" src="/assets/{script}"></script>')
+        monkeypatch.setattr(screens, "PAGE", page)
+        builds.append((await screen.ask("GET", "/api/screens/me")).json()["build"])
+    assert builds[0] == builds[2]
+    assert builds[3] is None
+    assert len({None, *builds}) == 3
