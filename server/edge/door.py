@@ -22,6 +22,12 @@ Socket = WebSocket[Any, Any, Any]
 
 RETRY_AFTER = 5
 """Seconds after which somebody who found no room may knock again."""
+CODES: dict[type[Refusal], int] = {
+    Forbidden: protocol.FORBIDDEN,
+    RateLimited: protocol.TOO_MANY,
+    Unavailable: protocol.GOING_AWAY,
+}
+"""What a handshake is refused with where HTTP's own words cannot be used."""
 
 
 class Live:
@@ -74,10 +80,12 @@ def allowed_origins(settings: Settings) -> frozenset[str]:
 
 
 async def deny(socket: Socket, refusal: Refusal) -> None:
-    """Refuse the handshake with an ordinary HTTP answer; with a bare 403 where the server cannot give one."""
+    """Refuse the handshake with an ordinary HTTP answer. Where the server cannot give one, all that it could say is a
+    bare 403: there the socket is opened and closed at once with a code that tells."""
     await socket.receive()
     if "websocket.http.response" not in (socket.scope.get("extensions") or {}):
-        await socket.close(protocol.FORBIDDEN)
+        await socket.send({"type": "websocket.accept", "subprotocol": None, "headers": []})
+        await socket.send({"type": "websocket.close", "code": CODES[type(refusal)], "reason": refusal.detail})
         return
     headers = [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
     headers += [(b"content-type", PROBLEM_JSON.encode()), *EVERY_ANSWER]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -27,7 +28,7 @@ from server.live import protocol
 from server.live.fanout import pipe_of
 from server.live.frames import frame_of
 from server.live.hub import Hub, Wish
-from server.live.protocol import Hello, Pong, Resync, Sub, Topic, Unsub, Welcome
+from server.live.protocol import Bye, Hello, Pong, Resync, Sub, Topic, Unsub, Welcome
 from server.live.rooms import Key, Room
 from server.live.watcher import Pipe, Watcher
 from server.sql.connection import OUT_OF_REACH
@@ -37,6 +38,8 @@ from server.usecases.screens import TOKEN_PREFIX, Screens
 from server.usecases.tickets import issue_ticket, redeem_ticket
 from server.usecases.tokens import Claims
 
+AFTER_MS = 1000
+"""When somebody who was sent away for a moment comes back, and by how much that is spread."""
 INTERNAL_ERROR = 1011
 """RFC 6455, section 7.4.1."""
 
@@ -143,6 +146,8 @@ class _Conversation:
         except _Gone:
             pass
         except _Leave as leave:
+            if leave.code == protocol.GOING_AWAY:
+                self._pipe.write(frame_of(Bye(leave.code, AFTER_MS + random.randrange(AFTER_MS))))  # noqa: S311 - as spread
             self._pipe.close(leave.code, leave.reason)
             await self._until_gone()
         finally:
@@ -158,7 +163,7 @@ class _Conversation:
         if not isinstance(hello, Hello):
             raise _Leave(protocol.NO_HELLO, "hello comes first")
         if len(hello.topics) > protocol.MAX_TOPICS:
-            raise _Leave(protocol.TOO_MANY_TOPICS, "too many topics")
+            raise _Leave(protocol.TOO_MANY, "too many topics")
         return hello
 
     async def _enter(self, hello: Hello) -> Watcher:
@@ -236,7 +241,7 @@ class _Conversation:
             key = (catalogue.club_id, day)
             wishes[key] = Wish(key, topic.epoch, topic.have)
         if len(wishes.keys() | {room.key for room in watcher.rooms}) > protocol.MAX_TOPICS:
-            raise _Leave(protocol.TOO_MANY_TOPICS, "too many topics")
+            raise _Leave(protocol.TOO_MANY, "too many topics")
         await self._reach(self._hub.join(watcher, wishes.values()))
 
     async def _reach(self, work: Any) -> None:
