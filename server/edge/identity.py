@@ -236,13 +236,13 @@ def may_see(request: Connection, catalogue: Catalogue) -> Identity | None:
     if catalogue.grid_visibility == "public":
         return identity
     screen = optional_screen(request)
-    if screen is not None:
-        if catalogue.club_id != screen.club_id:
-            raise NotFound
-        return None
-    if identity is None:
+    if identity is not None:
+        seen = catalogue.club_id in identity.memberships
+    elif screen is not None:
+        seen = catalogue.club_id == screen.club_id
+    else:
         raise _refusal(request.scope)
-    if catalogue.club_id not in identity.memberships:
+    if not seen:
         raise NotFound
     return identity
 
