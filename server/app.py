@@ -27,7 +27,21 @@ from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from server.context import Clock, Context, system_clock
 from server.domain.daybook import Settlement
-from server.edge import admin, auth, availability, bookings, catalogue, grid, health, links, live, openapi, page
+from server.edge import (
+    admin,
+    auth,
+    availability,
+    bookings,
+    catalogue,
+    door,
+    grid,
+    health,
+    links,
+    live,
+    openapi,
+    page,
+    screens,
+)
 from server.edge.bodies import Bodies
 from server.edge.errors import answer_exception
 from server.edge.head import HeadAsGet
@@ -61,6 +75,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *grid.handlers,
     *availability.handlers,
     *live.handlers,
+    *screens.handlers,
     *bookings.handlers,
     *admin.handlers,
 ]
@@ -92,7 +107,7 @@ async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
     app.state.closures = Closures(context, catalogues, desks)
     app.state.bodies = Bodies()
     app.state.waker = waker
-    app.state.live = live.Live(context.settings, hub, feed)
+    app.state.live = door.Live(context.settings, hub, feed)
     # A signal may come in the middle of anything: the loop calls it when it is its turn.
     app.state.when_draining = partial(asyncio.get_running_loop().call_soon_threadsafe, hub.say_bye)
     await waker.start()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from itertools import pairwise
@@ -32,6 +32,7 @@ MAX_WINDOWS_A_DAY = 24
 MAX_DATED_DAYS = 1000
 MAX_UNITS = 50
 MAX_RULE_COURTS = 500
+MAX_SCREEN_COURTS = 500
 MAX_HORIZON_DAYS = 731
 MAX_LEAD = 731 * MINUTES_PER_DAY
 MIN_YEAR, MAX_YEAR = 2000, 2200
@@ -97,6 +98,13 @@ class EquipmentPart(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
     price: int
     per: str = "booking"
+
+
+class ScreenPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What staff say about a screen on the wall; `court_ids` are the courts that it shows, None for all."""
+
+    name: str
+    court_ids: tuple[int, ...] | None = None
 
 
 class RulePart(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,6 +190,19 @@ def check_court(court: CourtPart, policy: Policy) -> None:
     if len(court.units) > MAX_UNITS:
         raise InvalidRequest(f"At most {MAX_UNITS} courts.", field="units")
     _distinct(court.units, "units")
+
+
+def check_screen(screen: ScreenPart, court_ids: Container[int]) -> None:
+    """Raise `InvalidRequest` unless the screen can be as described in a club that has these courts."""
+    _text(screen.name, "name")
+    if screen.court_ids is None:
+        return
+    if not 0 < len(screen.court_ids) <= MAX_SCREEN_COURTS:
+        raise InvalidRequest(f"Name 1 to {MAX_SCREEN_COURTS} courts, or null for all.", field="court_ids")
+    _distinct(screen.court_ids, "court_ids")
+    for index, court_id in enumerate(screen.court_ids):
+        if court_id not in court_ids:
+            raise InvalidRequest("There is no such court at this club.", field=f"court_ids[{index}]")
 
 
 def check_coach(coach: CoachPart) -> None:

@@ -169,6 +169,13 @@ class InvalidLink(Refusal):
     status = 410
 
 
+class PairingOver(Refusal):
+    """This pairing has expired, or its token was collected. Begin a new one."""
+
+    code = "pairing_over"
+    status = 410
+
+
 # -- booking -----------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,16 @@ class Membership(msgspec.Struct, frozen=True):
     """Books nothing in the club until its staff takes it back; as staff, has no say there either."""
 
 
+class Screen(msgspec.Struct, frozen=True, kw_only=True):
+    """A screen on a club's wall: it looks at that club's grid, and may do nothing else."""
+
+    screen_id: int
+    club_id: int
+    name: str
+    court_ids: tuple[int, ...] | None
+    """The courts that it shows; None: all."""
+
+
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """An authenticated user. Somebody without a membership in a club is a player without a tier there."""
 

@@ -27,7 +27,7 @@ from server.edge.admin.wire import (
 )
 from server.edge.answers import revalidated
 from server.edge.errors import problems
-from server.edge.identity import identity_of, may_see, optional_identity
+from server.edge.identity import identity_of, may_see, optional_identity, optional_screen
 from server.edge.requests import documented
 
 
@@ -114,7 +114,7 @@ class EquipmentPools(msgspec.Struct, frozen=True):
 @get("/api/clubs", tags=["catalogue"], opt=documented(headers=("If-None-Match",)))
 async def list_clubs(request: AnyRequest) -> Response[Clubs]:
     """The clubs that you may see."""
-    identity = optional_identity(request)
+    identity, screen = optional_identity(request), optional_screen(request)
     clubs = [
         ClubItem(
             id=club.club_id,
@@ -129,9 +129,11 @@ async def list_clubs(request: AnyRequest) -> Response[Clubs]:
             hours=week_wire(club.hours),
         )
         for club in await catalogues_of(request).clubs()
-        if club.grid_visibility == "public" or (identity and club.club_id in identity.memberships)
+        if club.grid_visibility == "public"
+        or (identity and club.club_id in identity.memberships)
+        or (screen and club.club_id == screen.club_id)
     ]
-    return _answer(request, Clubs(clubs), private=identity is not None)
+    return _answer(request, Clubs(clubs), private=bool(identity or screen))
 
 
 @get(

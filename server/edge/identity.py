@@ -21,10 +21,11 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from server.domain.catalogue import Catalogue
 from server.domain.errors import CsrfFailed, Forbidden, NotFound, Refusal, Unauthenticated
-from server.domain.people import Identity
+from server.domain.people import Identity, Screen
 from server.edge.errors import problem_response
-from server.edge.open_routes import is_open
+from server.edge.open_routes import is_open, is_open_to_screens
 from server.usecases.identities import Identities
+from server.usecases.screens import TOKEN_PREFIX, Screens
 from server.usecases.tokens import Claims, bad_token
 
 ACCESS_COOKIE = "courtside_access"
@@ -32,15 +33,17 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
+_SCREEN_PREFIX = TOKEN_PREFIX.encode()
 _COOKIE_PREFIX = ACCESS_COOKIE.encode() + b"="
 
 
 class IdentityMiddleware:
     """Reads the Bearer token or the access cookie of every request.
 
-    Leaves in the scope's state `identity` (an `Identity`, or None for a stranger), `claims` (of its token) and,
-    when a credential was presented that does not hold, `auth_error` (the refusal). It refuses nothing itself: a
-    login must be possible with a stale cookie in the jar, and strangers are counted by the limits first.
+    Leaves in the scope's state `identity` (an `Identity`, or None for a stranger), `claims` (of its token), for the
+    token of a wall screen `screen` (a `Screen`; `identity` is None then) and `screen_token`, and, when a credential was presented that
+    does not hold or not here, `auth_error` (the refusal). It refuses nothing itself: a login must be possible with
+    a stale cookie in the jar, and strangers are counted by the limits first.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -48,7 +51,7 @@ class IdentityMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope["state"]
-        state["identity"] = None
+        state["identity"] = state["screen"] = None
         authorization = cookie = None
         for name, value in scope["headers"]:
             if name == b"authorization":
@@ -70,14 +73,15 @@ class IdentityMiddleware:
 
         identities: Identities = scope["litestar_app"].state.identities
         try:
-            identity, claims = identities.recall(token) or await identities.resolve(token)
-            if by_cookie:
-                if claims.csrf is None:  # made to be sent as Bearer: there is nothing to check X-CSRF-Token against
-                    raise bad_token()
-                if scope["type"] == ScopeType.HTTP and scope["method"] not in SAFE_METHODS:
-                    _check_csrf(scope, claims)
-            state["identity"] = identity
-            state["claims"] = claims
+            if token.startswith(_SCREEN_PREFIX) and not by_cookie:
+                state["screen"] = await _screen_behind(scope, token)
+                state["screen_token"] = token
+            else:
+                identity, claims = identities.recall(token) or await identities.resolve(token)
+                if by_cookie:
+                    _check_cookie(scope, claims)
+                state["identity"] = identity
+                state["claims"] = claims
         except Refusal as refusal:
             state["auth_error"] = refusal
         await self.app(scope, receive, send)
@@ -98,9 +102,28 @@ def cookie_token(connection: Connection) -> bytes | None:
     return _access_cookie(header) if _COOKIE_PREFIX in header else None
 
 
-def _check_csrf(scope: Scope, claims: Claims) -> None:
+async def _screen_behind(scope: Scope, token: bytes) -> Screen:
+    """The screen with this token, on a route that is open to it. Raises `Forbidden` elsewhere, or as `resolve`."""
+    screens: Screens = scope["litestar_app"].state.screens
+    screen = screens.recall(token) or await screens.resolve(token)
+    if not is_open_to_screens(_method(scope), scope["path_template"]):
+        raise Forbidden("A screen may look at its club's grid, and do nothing else.")
+    return screen
+
+
+def _method(scope: Scope) -> str:
+    """The request's method; a socket is opened by a GET."""
+    return scope["method"] if scope["type"] == ScopeType.HTTP else "GET"
+
+
+def _check_cookie(scope: Scope, claims: Claims) -> None:
+    """Raise unless the token in the cookie was made for one and, for a change, came with its CSRF token."""
+    if claims.csrf is None:  # made to be sent as Bearer: there is nothing to check X-CSRF-Token against
+        raise bad_token()
+    if _method(scope) in SAFE_METHODS:
+        return
     presented = next((value for name, value in scope["headers"] if name == b"x-csrf-token"), b"")
-    if not hmac.compare_digest(presented, (claims.csrf or "").encode()):
+    if not hmac.compare_digest(presented, claims.csrf.encode()):
         raise CsrfFailed
 
 
@@ -115,8 +138,9 @@ class StrangersMiddleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["state"].get("identity") is None:
-            method = scope["method"] if scope["type"] == ScopeType.HTTP else "GET"
+        state = scope["state"]
+        if state.get("identity") is None and state.get("screen") is None:
+            method = _method(scope)
             if method != "OPTIONS" and not is_open(method, scope["path_template"]):
                 if scope["type"] != ScopeType.HTTP:
                     raise _refusal(scope)
@@ -128,15 +152,16 @@ class StrangersMiddleware:
 
 @asynccontextmanager
 async def remember_identities(app: Litestar) -> AsyncIterator[None]:
-    """Keep `app.state.identities` while the app runs; needs `app.state.context`."""
-    identities = Identities(app.state.context)
-    app.state.identities = identities
-    task = asyncio.create_task(identities.keep_fresh())
+    """Keep `app.state.identities` and `app.state.screens` while the app runs; needs `app.state.context`."""
+    app.state.identities = Identities(app.state.context)
+    app.state.screens = Screens(app.state.context)
+    tasks = [asyncio.create_task(memory.keep_fresh()) for memory in (app.state.identities, app.state.screens)]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def identity_of(request: Connection) -> Identity:
@@ -153,6 +178,21 @@ def optional_identity(request: Connection) -> Identity | None:
     if identity is None and "auth_error" in request.scope["state"]:
         raise _refusal(request.scope)
     return identity
+
+
+def optional_screen(request: Connection) -> Screen | None:
+    """The wall screen that is asking, or None for anybody else."""
+    screen: Screen | None = request.scope["state"].get("screen")
+    return screen
+
+
+def screen_of(request: Connection) -> Screen:
+    """The wall screen that is asking. Raises `Forbidden` for a user, or as `identity_of` does."""
+    screen = optional_screen(request)
+    if screen is None:
+        identity_of(request)
+        raise Forbidden("This is for screens that were paired.")
+    return screen
 
 
 def claims_of(request: Connection) -> Claims:
@@ -187,7 +227,7 @@ def require_founder(request: Connection) -> Identity:
 
 
 def may_see(request: Connection, catalogue: Catalogue) -> Identity | None:
-    """Whether the asker may see the club's grid, courts, days and prices; who it is, or None for a stranger.
+    """Whether the asker may see the club's grid, courts, days and prices; who it is, or None for a stranger or a screen.
 
     Raises `Unauthenticated` for a stranger where the grid is for members, `NotFound` for somebody who is no
     member there, and what was wrong with a token that was presented.
@@ -195,9 +235,14 @@ def may_see(request: Connection, catalogue: Catalogue) -> Identity | None:
     identity = optional_identity(request)
     if catalogue.grid_visibility == "public":
         return identity
-    if identity is None:
+    screen = optional_screen(request)
+    if identity is not None:
+        seen = catalogue.club_id in identity.memberships
+    elif screen is not None:
+        seen = catalogue.club_id == screen.club_id
+    else:
         raise _refusal(request.scope)
-    if catalogue.club_id not in identity.memberships:
+    if not seen:
         raise NotFound("There is no such club.", field="club")  # word for word what `Catalogues` says of a wrong slug
     return identity
 

@@ -33,6 +33,8 @@ CEILING = 20
 """The ceiling of an address is this many times the limit of a stranger."""
 GUESSES = RateLimitItemPerMinute(10, namespace="guess")
 """Tries at one account from one address, for routes that take a password or send mail."""
+POLLS = RateLimitItemPerMinute(30, namespace="poll")
+"""Questions about one pairing from one address; a screen that keeps to the interval needs twelve."""
 REDIS_PATIENCE = 0.05
 """Seconds that a call to Redis may take before the request is counted in this process."""
 LANES = 8
@@ -175,7 +177,10 @@ class LimitsMiddleware:
         identity = scope["state"].get("identity")
         windows = [Window(self._ceiling, address)]
         path = scope["path"]
-        if identity is None:
+        screen = scope["state"].get("screen")
+        if screen is not None:
+            windows.append(Window(PER_USER, f"screen-{screen.screen_id}"))
+        elif identity is None:
             windows.append(Window(self._anonymous, address))
         else:
             windows.append(Window(PER_USER, str(identity.user_id)))
@@ -184,8 +189,8 @@ class LimitsMiddleware:
         return windows
 
 
-async def limit_guesses(request: Request[Any, Any, Any], account: str) -> None:
-    """Count a try at `account` (an e-mail address) from this client; `RateLimited` after ten in a minute.
+async def limit_guesses(request: Request[Any, Any, Any], account: str, limit: RateLimitItem = GUESSES) -> None:
+    """Count a try at `account` (an e-mail address, say) from this client; `RateLimited` after ten in a minute.
 
     For the handlers of login, register, forgot and their like, once the body is decoded. The address is hashed:
     Redis holds no personal data. Does nothing while limiting is switched off.
@@ -196,7 +201,7 @@ async def limit_guesses(request: Request[Any, Any, Any], account: str) -> None:
     settings = request.app.state.context.settings
     whom = hashlib.sha256(account.strip().lower().encode()).hexdigest()[:32]
     address = subject(client_address(request.scope, settings.trusted_proxies))
-    counts = await limiter.count([Window(GUESSES, f"{request.scope['path']}:{address}:{whom}")])
+    counts = await limiter.count([Window(limit, f"{request.scope['path']}:{address}:{whom}")])
     if counts[0].is_over:
         raise _refusal(counts, {})
 

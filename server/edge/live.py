@@ -3,52 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import date
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
-from litestar import Request, Response, WebSocket, post, websocket
+from litestar import Request, Response, post, websocket
 
 from server.context import Context
 from server.domain.catalogue import Catalogue
-from server.domain.errors import Forbidden, NotFound, RateLimited, Refusal, Unauthenticated, Unavailable
-from server.domain.people import Identity
+from server.domain.errors import NotFound, Refusal, Unauthenticated, Unavailable
+from server.domain.people import Identity, Screen
 from server.domain.slots import local_day
-from server.edge.errors import PROBLEM_JSON, problem_document, problems
+from server.edge.door import Live, Socket, deny
+from server.edge.errors import problems
 from server.edge.identity import claims_of, cookie_token
 from server.edge.limits import client_address, subject
-from server.edge.telemetry import EVERY_ANSWER
 from server.live import protocol
 from server.live.fanout import pipe_of
-from server.live.feed import Feed
 from server.live.frames import frame_of
 from server.live.hub import Hub, Wish
-from server.live.protocol import Hello, Pong, Resync, Sub, Topic, Unsub, Welcome
+from server.live.protocol import Bye, Hello, Pong, Resync, Sub, Topic, Unsub, Welcome
 from server.live.rooms import Key, Room
 from server.live.watcher import Pipe, Watcher
-from server.settings import Settings, is_loopback
 from server.sql.connection import OUT_OF_REACH
 from server.usecases.catalogue import Catalogues
 from server.usecases.identities import Identities
+from server.usecases.screens import TOKEN_PREFIX, Screens
 from server.usecases.tickets import issue_ticket, redeem_ticket
 from server.usecases.tokens import Claims
 
-RETRY_AFTER = 5
-"""Seconds after which somebody who found no room may knock again."""
-
+AFTER_MS = 1000
+"""When somebody who was sent away for a moment comes back, and by how much that is spread."""
 INTERNAL_ERROR = 1011
 """RFC 6455, section 7.4.1."""
 
 _TROUBLE: tuple[type[Exception], ...] = (Refusal, *OUT_OF_REACH)
-
-Socket = WebSocket[Any, Any, Any]
 
 log = structlog.get_logger(__name__)
 
@@ -69,58 +64,6 @@ async def ws_ticket(request: Request[Any, Any, Any]) -> Response[Ticket]:
     return Response(Ticket(ticket=ticket, expires_in=life), status_code=200, headers={"Cache-Control": "no-store"})
 
 
-# -- the door -------------------------------------------------------------------------------------------------
-
-
-class Live:
-    """What the live grid of one process consists of."""
-
-    def __init__(self, settings: Settings, hub: Hub, feed: Feed) -> None:
-        self.hub = hub
-        self.feed = feed
-        self._origins = allowed_origins(settings)
-        self._most = settings.ws_max_connections
-        self._most_per_address = settings.ws_max_per_ip
-        self._inside: Counter[str] = Counter()
-        self._all = 0
-
-    def refusal(self, origin: str | None, address: str) -> Refusal | None:
-        """Why nobody may come in from there now, or None."""
-        if origin is not None and origin not in self._origins:
-            return Forbidden("Pages of this origin may not open the live grid.")
-        if self.hub.leaving or self._all >= self._most:
-            return Unavailable("There is no room for another watcher at the moment.", retry_after=RETRY_AFTER)
-        if self._inside[address] >= self._most_per_address:
-            return RateLimited(
-                "There are too many live connections from this address.", headers={"Retry-After": str(RETRY_AFTER)}
-            )
-        return None
-
-    @contextmanager
-    def inside(self, address: str) -> Iterator[None]:
-        """Count a connection while it is there."""
-        self._all += 1
-        self._inside[address] += 1
-        try:
-            yield
-        finally:
-            self._all -= 1
-            self._inside[address] -= 1
-            if not self._inside[address]:
-                del self._inside[address]
-
-
-def allowed_origins(settings: Settings) -> frozenset[str]:
-    """The origins whose pages may open the socket: our own address, CORS_ORIGINS, and this machine's own names while
-    only it can reach us."""
-    parts = urlsplit(settings.public_url)
-    origins = {f"{parts.scheme}://{parts.netloc}", *settings.cors_origins}
-    if settings.on_loopback and is_loopback(parts.hostname or ""):
-        port = f":{parts.port}" if parts.port else ""
-        origins |= {f"{parts.scheme}://{host}{port}" for host in ("127.0.0.1", "localhost", "[::1]")}
-    return frozenset(origin.lower() for origin in origins)
-
-
 @websocket("/ws/grid")
 async def grid_socket(socket: Socket) -> None:
     """The live grid."""
@@ -130,7 +73,7 @@ async def grid_socket(socket: Socket) -> None:
     address = subject(client_address(socket.scope, context.settings.trusted_proxies))
     refusal = live.refusal(origin.lower() if origin is not None else None, address)
     if refusal is not None:
-        await _deny(socket, refusal)
+        await deny(socket, refusal)
         return
     with live.inside(address):
         offered = socket.scope.get("subprotocols") or []
@@ -145,20 +88,6 @@ async def grid_socket(socket: Socket) -> None:
             # Litestar would close with 4500, which means something else here.
             log.exception("live_socket_failed")
             pipe.close(INTERNAL_ERROR, "internal error")
-
-
-async def _deny(socket: Socket, refusal: Refusal) -> None:
-    """Refuse the handshake with an ordinary HTTP answer; with a bare 403 where the server cannot give one."""
-    await socket.receive()
-    if "websocket.http.response" not in (socket.scope.get("extensions") or {}):
-        await socket.close(protocol.FORBIDDEN)
-        return
-    headers = [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
-    headers += [(b"content-type", PROBLEM_JSON.encode()), *EVERY_ANSWER]
-    start: Any = {"type": "websocket.http.response.start", "status": type(refusal).status, "headers": headers}
-    body: Any = {"type": "websocket.http.response.body", "body": problem_document(refusal)}
-    await socket.send(start)
-    await socket.send(body)
 
 
 # -- the conversation -----------------------------------------------------------------------------------------
@@ -180,7 +109,18 @@ class _Gone(Exception):
 class _Conversation:
     """One socket from its hello to its end."""
 
-    __slots__ = ("_claims", "_from_page", "_hub", "_identity", "_pipe", "_recent", "_socket", "_state", "_watcher")
+    __slots__ = (
+        "_check",
+        "_from_page",
+        "_hub",
+        "_identity",
+        "_pipe",
+        "_recent",
+        "_screen",
+        "_socket",
+        "_state",
+        "_watcher",
+    )
 
     def __init__(self, socket: Socket, hub: Hub, pipe: Pipe, *, from_page: bool) -> None:
         self._socket = socket
@@ -189,7 +129,9 @@ class _Conversation:
         self._pipe = pipe
         self._from_page = from_page
         self._identity: Identity | None = None
-        self._claims: Claims | None = None
+        self._screen: Screen | None = None
+        self._check: Callable[[], Awaitable[bool]] | None = None
+        """Whether what opened this socket still holds; None for a stranger."""
         self._recent: deque[float] = deque(maxlen=protocol.MAX_MESSAGES)
         self._watcher: Watcher | None = None
 
@@ -204,6 +146,8 @@ class _Conversation:
         except _Gone:
             pass
         except _Leave as leave:
+            if leave.code == protocol.GOING_AWAY:
+                self._pipe.write(frame_of(Bye(leave.code, AFTER_MS + random.randrange(AFTER_MS))))  # noqa: S311 - as spread
             self._pipe.close(leave.code, leave.reason)
             await self._until_gone()
         finally:
@@ -219,7 +163,7 @@ class _Conversation:
         if not isinstance(hello, Hello):
             raise _Leave(protocol.NO_HELLO, "hello comes first")
         if len(hello.topics) > protocol.MAX_TOPICS:
-            raise _Leave(protocol.TOO_MANY_TOPICS, "too many topics")
+            raise _Leave(protocol.TOO_MANY, "too many topics")
         return hello
 
     async def _enter(self, hello: Hello) -> Watcher:
@@ -231,8 +175,7 @@ class _Conversation:
             raise _Leave(protocol.GOING_AWAY, "try again in a moment") from None
         if self._hub.leaving:
             raise _Leave(protocol.GOING_AWAY, "going away")
-        check = partial(self._holds, self._claims) if self._claims is not None else None
-        watcher = Watcher(self._pipe, may_watch=self._may_watch, check=check)
+        watcher = Watcher(self._pipe, may_watch=self._may_watch, check=self._check)
         self._hub.enter(watcher)
         self._pipe.write(frame_of(Welcome(watcher.sid, self._hub.pace.ping)))
         return watcher
@@ -298,7 +241,7 @@ class _Conversation:
             key = (catalogue.club_id, day)
             wishes[key] = Wish(key, topic.epoch, topic.have)
         if len(wishes.keys() | {room.key for room in watcher.rooms}) > protocol.MAX_TOPICS:
-            raise _Leave(protocol.TOO_MANY_TOPICS, "too many topics")
+            raise _Leave(protocol.TOO_MANY, "too many topics")
         await self._reach(self._hub.join(watcher, wishes.values()))
 
     async def _reach(self, work: Any) -> None:
@@ -336,35 +279,59 @@ class _Conversation:
         """Learn who this is. Raises `Unauthenticated` for a ticket or token that does not hold."""
         state = self._socket.scope["state"]
         identities: Identities = self._state.identities
-        if ticket is not None:
-            self._claims = await redeem_ticket(self._state.context, ticket)
-            self._identity = await identities.standing(self._claims)
+        if ticket is not None and ticket.startswith(TOKEN_PREFIX):
+            await self._know_screen(ticket.encode("utf-8", "replace"))
+        elif ticket is not None:
+            claims = await redeem_ticket(self._state.context, ticket)
+            self._know(await identities.standing(claims), claims)
         elif "auth_error" in state:
             raise state["auth_error"]
-        elif state.get("identity") is not None:
-            self._identity, self._claims = state["identity"], state["claims"]
+        elif state["screen"] is not None:
+            await self._know_screen(state["screen_token"])
+        elif state["identity"] is not None:
+            self._know(state["identity"], state["claims"])
         elif self._from_page and (token := cookie_token(self._socket)) is not None:
             # Only with an Origin that we know: a browser sends its cookies with a socket of any site.
             try:
-                self._identity, self._claims = await identities.resolve(token)
+                self._know(*await identities.resolve(token))
             except Unauthenticated:
                 return  # a stale cookie in the jar is no reason not to show a public grid
 
+    def _know(self, identity: Identity, claims: Claims) -> None:
+        self._identity = identity
+        identities: Identities = self._state.identities
+
+        async def look() -> None:
+            self._identity = await identities.standing(claims)
+
+        self._check = partial(_holds, look)
+
+    async def _know_screen(self, token: bytes) -> None:
+        screens: Screens = self._state.screens
+
+        async def look() -> None:
+            self._screen = await screens.resolve(token)
+
+        await look()
+        self._check = partial(_holds, look)
+
     def _may_watch(self, catalogue: Catalogue) -> bool:
-        return catalogue.grid_visibility == "public" or (
-            self._identity is not None and catalogue.club_id in self._identity.memberships
+        return (
+            catalogue.grid_visibility == "public"
+            or (self._identity is not None and catalogue.club_id in self._identity.memberships)
+            or (self._screen is not None and catalogue.club_id == self._screen.club_id)
         )
 
-    async def _holds(self, claims: Claims) -> bool:
-        """Whether the session is still one; learns what it may by now."""
-        identities: Identities = self._state.identities
-        try:
-            self._identity = await identities.standing(claims)
-        except Unauthenticated:
-            return False
-        except Unavailable:
-            return True  # nothing was decided; the next look tells
-        return True
+
+async def _holds(look: Callable[[], Awaitable[None]]) -> bool:
+    """Whether a session or a screen's token is still good; `look` learns what it may by now."""
+    try:
+        await look()
+    except Unauthenticated:
+        return False
+    except Unavailable:
+        return True  # nothing was decided; the next look tells
+    return True
 
 
 def _watched(watcher: Watcher, topics: Iterable[Topic]) -> list[Room]:

@@ -22,6 +22,7 @@ OPEN: frozenset[tuple[str, str]] = frozenset(
         ("POST", "/api/auth/verify"),
         ("POST", "/api/auth/forgot"),
         ("POST", "/api/auth/reset"),
+        ("POST", "/api/screens/pair"),
         ("GET", "/verify"),
         ("POST", "/verify"),
         ("GET", "/reset"),
@@ -45,15 +46,34 @@ OPEN_ON_PUBLIC_GRID: frozenset[tuple[str, str]] = frozenset(
 )
 """Open for clubs whose grid is public: the handler asks `server.edge.identity.may_see`, club by club."""
 
+OPEN_TO_SCREENS: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("GET", "/api/screens/me"),
+        ("GET", "/api/grid"),
+        ("GET", "/api/clubs"),
+        ("GET", "/api/courts"),
+        ("GET", "/api/days"),
+        ("GET", "/ws/grid"),
+    }
+)
+"""All that the token of a wall screen opens, for its own club."""
+
 OPEN_PAGES: tuple[str, ...] = ("/docs", "/schema", "/assets")
 """Documentation and page assets: GET of these paths and of all beneath them."""
 
 
 def is_open(method: str, path: str) -> bool:
     """Whether a routed path (its template, not what was asked) may be reached without a token."""
-    if method == "HEAD":
-        method = "GET"
-    route = (method, path)
+    route = _route(method, path)
     if route in OPEN or route in OPEN_ON_PUBLIC_GRID:
         return True
-    return method == "GET" and any(path == page or path.startswith(page + "/") for page in OPEN_PAGES)
+    return route[0] == "GET" and any(path == page or path.startswith(page + "/") for page in OPEN_PAGES)
+
+
+def is_open_to_screens(method: str, path: str) -> bool:
+    """Whether a routed path may be reached with a screen's token."""
+    return _route(method, path) in OPEN_TO_SCREENS
+
+
+def _route(method: str, path: str) -> tuple[str, str]:
+    return ("GET" if method == "HEAD" else method, path)

@@ -25,7 +25,7 @@ from server import __version__
 from server.domain import errors
 from server.domain.errors import Refusal
 from server.edge.errors import PROBLEM_JSON, InternalError, Problem, ProblemSpec, every_refusal
-from server.edge.open_routes import OPEN_ON_PUBLIC_GRID, is_open
+from server.edge.open_routes import OPEN_ON_PUBLIC_GRID, OPEN_TO_SCREENS, is_open
 from server.settings import Settings
 
 Json = dict[str, Any]
@@ -55,6 +55,7 @@ TAGS = (
     Tag("catalogue", "Clubs, courts, coaches and equipment."),
     Tag("grid", "Who has which court when; days and prices."),
     Tag("bookings", "Quote, book, move and cancel."),
+    Tag("screens", "Screens on the wall: how they are paired."),
     Tag("admin", "For the club's staff."),
     Tag("operations", "For those who run the service."),
 )
@@ -99,6 +100,9 @@ def openapi_config(settings: Settings) -> OpenAPIConfig:
                     security_scheme_in="cookie",
                     name="courtside_access",
                     description="Set by a login with cookies; changes need `X-CSRF-Token` too.",
+                ),
+                "screen": SecurityScheme(
+                    type="http", scheme="bearer", description="The token of a wall screen, from its pairing."
                 ),
             }
         ),
@@ -218,8 +222,11 @@ def _add_parameters(operation: Json, handler: HTTPRouteHandler, components: Json
 
 
 def _add_security(operation: Json, method: str, path: str) -> None:
+    route = (method.upper(), path)
     tokens: list[Json] = [{"bearer": []}, {"cookie": []}]
-    if (method.upper(), path) in OPEN_ON_PUBLIC_GRID:
+    if route in OPEN_TO_SCREENS:
+        tokens = [*(tokens if route in OPEN_ON_PUBLIC_GRID else ()), {"screen": []}]
+    if route in OPEN_ON_PUBLIC_GRID:
         operation["security"] = [{}, *tokens]
     elif is_open(method.upper(), path):
         operation["security"] = []
@@ -255,6 +262,8 @@ def _common(operation: Json, method: str, path: str) -> Iterator[type[Refusal]]:
         yield errors.RateLimited
     if not is_open(method.upper(), path) or (method.upper(), path) in OPEN_ON_PUBLIC_GRID:
         yield errors.Unauthenticated
+        if (method.upper(), path) not in OPEN_TO_SCREENS:
+            yield errors.Forbidden
         if method in MUTATING:
             yield errors.CsrfFailed
     parameters = operation.get("parameters", ())

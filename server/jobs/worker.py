@@ -3,6 +3,9 @@
 Three loops, each kept up by a supervisor: the sweeper, which works on Postgres alone; arq, which only makes the
 sweeper look sooner; and housekeeping. With Redis away or frozen, arq's loop fails or hangs by itself, and the
 work goes on at the sweeper's pace.
+
+Nothing that it commits today is on a grid. A loop that books or frees gets desks whose `after_commit` tells a `Feed`
+that was started by `start_telling`, so that whoever watches sees it at once (`tests/live/test_feed.py` has one).
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class GridProtocol(WebSocketsSansIOProtocol):
         self.conn = ServerProtocol(extensions=extensions, max_size=MAX_HELLO_BYTES, logger=self.logger)
         self.deflates = False
         self._stalled_since: float | None = None
-        self._on_writable: Callable[[], None] = _nothing
+        self._on_writable: Callable[[float], None] = _nothing
 
     # -- what uvicorn calls ------------------------------------------------------------------------------
 
@@ -86,8 +86,9 @@ class GridProtocol(WebSocketsSansIOProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        stalled = time.monotonic() - self._stalled_since if self._stalled_since is not None else 0.0
         self._stalled_since = None
-        self._on_writable()
+        self._on_writable(stalled)
 
     def handle_parser_exception(self) -> None:
         if isinstance(self.conn.parser_exc, PayloadTooBig) and self.handshake_complete and not self.close_sent:
@@ -99,6 +100,12 @@ class GridProtocol(WebSocketsSansIOProtocol):
             self.transport.close()
             return
         super().handle_parser_exception()
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            # uvicorn forgets that a refused handshake is over, and logs an error for each: anybody could fill the log.
+            self.handshake_complete = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._on_writable = _nothing
@@ -130,7 +137,7 @@ class _ProtocolPipe:
     def stalled_since(self) -> float | None:
         return self._protocol._stalled_since  # noqa: SLF001 - as above
 
-    def on_writable(self, call: Callable[[], None]) -> None:
+    def on_writable(self, call: Callable[[float], None]) -> None:
         self._protocol._on_writable = call  # noqa: SLF001 - as above
 
     def write(self, frame: Frame) -> None:
@@ -164,11 +171,12 @@ class PlainPipe:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._queue: deque[dict[str, Any]] = deque()
-        self._on_writable: Callable[[], None] = _nothing
+        self._on_writable: Callable[[float], None] = _nothing
         self._owner = asyncio.current_task()
         self._sender: asyncio.Task[None] | None = None
         self._over = False
         self._stalled_since: float | None = None
+        self._longest_stall = 0.0
 
     @property
     def writable(self) -> bool:
@@ -178,7 +186,7 @@ class PlainPipe:
     def stalled_since(self) -> float | None:
         return self._stalled_since
 
-    def on_writable(self, call: Callable[[], None]) -> None:
+    def on_writable(self, call: Callable[[float], None]) -> None:
         self._on_writable = call
 
     def write(self, frame: Frame) -> None:
@@ -210,9 +218,12 @@ class PlainPipe:
             while self._queue:
                 await self._send(self._queue.popleft())
                 if self._stalled_since is not None:
-                    self._stalled_since = time.monotonic() if self._queue else None
+                    now = time.monotonic()
+                    self._longest_stall = max(self._longest_stall, now - self._stalled_since)
+                    self._stalled_since = now if self._queue else None
                     if not self._queue:
-                        self._on_writable()
+                        stalled, self._longest_stall = self._longest_stall, 0.0
+                        self._on_writable(stalled)
         except Exception:  # noqa: BLE001 - whatever a server raises for a client that has left
             self._over = True
             self._queue.clear()
@@ -227,5 +238,5 @@ def pipe_of(scope: Mapping[str, Any] | MutableMapping[str, Any], send: Send) -> 
     return PlainPipe(send)
 
 
-def _nothing() -> None:
+def _nothing(_: float) -> None:
     pass

@@ -92,8 +92,13 @@ class Feed:
     async def start(self, *, on_news: Callable[[News], None], on_gap: Callable[[], None]) -> None:
         """Begin to listen and to send. Returns at once, whatever state Redis is in."""
         self._on_news, self._on_gap = on_news, on_gap
+        await self.start_telling()
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(job) for job in (self._listen(), self._send(), self._beat())]
+        self._tasks += [loop.create_task(job) for job in (self._listen(), self._beat())]
+
+    async def start_telling(self) -> None:
+        """Begin to send and not to listen: for a process that commits and in which nobody watches, as a worker does."""
+        self._tasks = [asyncio.get_running_loop().create_task(self._send())]
 
     async def stop(self) -> None:
         """Stop, and let the connections go."""

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any, NamedTuple
 
 import structlog
@@ -22,7 +23,7 @@ from server.domain.errors import NotFound
 from server.domain.grid import DayState, Row
 from server.live.feed import News
 from server.live.frames import frame_of, joined
-from server.live.protocol import GOING_AWAY, NO_PONG, SESSION_ENDED, Bye
+from server.live.protocol import GOING_AWAY, NO_PONG, SESSION_ENDED, TOO_SLOW, Bye
 from server.live.rooms import Key, Room
 from server.live.watcher import Watcher
 
@@ -46,7 +47,7 @@ class Pace:
     hello: float = 10.0
     ping: float = 25.0
     stalled: float = 10.0
-    """A socket that took nothing for so long is dropped."""
+    """A socket that took nothing for so long is closed when it takes something again, and cut off when it does not."""
     sessions: float = 2.0
     resync: float = 5.0
     sweep: float = 1.0
@@ -110,6 +111,7 @@ class Hub:
     def enter(self, watcher: Watcher) -> None:
         """Count a socket in after its hello."""
         self.watchers[watcher] = None
+        watcher.pipe.on_writable(partial(self._woke, watcher))
         watcher.ping_due = time.monotonic() + self.pace.ping
 
     def leave(self, watcher: Watcher) -> None:
@@ -322,11 +324,21 @@ class Hub:
                 if number % WRITES_AT_A_TIME == 0:
                     await asyncio.sleep(0)
 
+    def _woke(self, watcher: Watcher, stalled: float) -> None:
+        """A socket takes something again: what it is owed, or word that it was too slow."""
+        if watcher.lost:
+            return
+        if stalled < self.pace.stalled:
+            watcher.flush()
+        else:
+            watcher.pipe.close(TOO_SLOW, "too slow")
+            self.leave(watcher)
+
     def _look_after(self, watcher: Watcher, now: float) -> None:
         stalled = watcher.pipe.stalled_since
         if stalled is not None:
             if now - stalled >= self.pace.stalled:
-                watcher.pipe.abort()
+                watcher.pipe.abort()  # a close code would wait behind what is not read
                 self.leave(watcher)
         elif now >= watcher.ping_due and not watcher.lost:
             if watcher.pinged:
@@ -340,7 +352,9 @@ class Hub:
         """Close the sockets of sessions that have ended, and take away what a membership gave."""
         while True:
             await asyncio.sleep(self.pace.sessions)
-            for watcher in [watcher for watcher in self.watchers if watcher.check is not None]:
+            for number, watcher in enumerate([watcher for watcher in self.watchers if watcher.check is not None], 1):
+                if number % WRITES_AT_A_TIME == 0:
+                    await asyncio.sleep(0)  # what is known of a session is asked without a pause
                 if watcher.check is None or watcher.lost:
                     continue
                 if not await watcher.check():

@@ -24,8 +24,8 @@ class Pipe(Protocol):
     def stalled_since(self) -> float | None:
         """Since when (`time.monotonic`) it is not writable."""
 
-    def on_writable(self, call: Callable[[], None]) -> None:
-        """Have `call` called whenever it becomes writable again."""
+    def on_writable(self, call: Callable[[float], None]) -> None:
+        """Have `call` called whenever it becomes writable again, with the seconds for which it took nothing."""
 
     def write(self, frame: Frame) -> None:
         """Write a frame, also while it is not writable: it is kept until it can go."""
@@ -63,7 +63,6 @@ class Watcher:
         self.pinged = False
         """Whether a ping waits for its pong."""
         self.lost = False
-        pipe.on_writable(self.flush)
 
     def tell(self, room: Room, news: Frame, courts: set[int] | None) -> None:
         """Write news of a room: rows of `courts`, or with None a full snap. Owed if the socket cannot take it now."""

@@ -337,6 +337,36 @@ account_links = Table(
     Index("idx_account_links_user_id", "user_id"),
 )
 
+# -- wall screens -------------------------------------------------------------------------------------------
+
+screens = Table(
+    "screens",
+    metadata,
+    _identity(),
+    _club_id(),
+    Column("name", Text, nullable=False),
+    Column("court_ids", ARRAY(BigInteger), comment="What it shows; NULL: all courts."),
+    Column("token_hash", LargeBinary, unique=True, comment="SHA-256 of its token; NULL until it has collected one."),
+    Column("created_by", BigInteger, ForeignKey("users.id"), nullable=False),
+    Column("approved_at", _instant(), nullable=False),
+    Column("last_seen_at", _instant(), comment="To the minute."),
+    Column("revoked_at", _instant()),
+    _version(),
+    CheckConstraint("court_ids IS NULL OR cardinality(court_ids) > 0", name="court_ids_some"),
+    Index("idx_screens_club_id", "club_id"),
+)
+
+screen_pairings = Table(
+    "screen_pairings",
+    metadata,
+    Column("code", Text, primary_key=True, comment="What the screen shows and staff types in."),
+    Column("secret_hash", LargeBinary, nullable=False, comment="SHA-256 of what the screen asks for its token with."),
+    Column("screen_id", BigInteger, ForeignKey("screens.id"), unique=True, comment="NULL until it is approved."),
+    Column("expires_at", _instant(), nullable=False),
+    Index("idx_screen_pairings_expires_at", "expires_at"),
+    comment="Screens that wait for their token; each row ends with the token or with its time.",
+)
+
 # -- bookings -----------------------------------------------------------------------------------------------
 
 series = Table(

@@ -7,7 +7,7 @@ password, a suspension or another role end or change what old tokens may do with
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -37,6 +37,27 @@ _TROUBLE: tuple[type[Exception], ...] = (*OUT_OF_REACH, asyncpg.PostgresError, a
 log = structlog.get_logger(__name__)
 
 _memberships = msgspec.json.Decoder(dict[int, Membership])
+
+
+async def keep_refreshing(refresh: Callable[[], Awaitable[None]], whose: str) -> None:
+    """Refresh for ever, at the pace of `REFRESH_SECONDS`; a failure is logged once until it is over."""
+    failing = False
+    while True:
+        await asyncio.sleep(REFRESH_SECONDS)
+        try:
+            await refresh()
+        except Unavailable:
+            if not failing:
+                log.warning("standings_stale", whose=whose, believed_for_seconds=MAX_AGE.total_seconds())
+            failing = True
+        except Exception:
+            # Without this loop a revoked token would live on: nothing that goes wrong once may end it.
+            log.exception("standings_refresh_failed", whose=whose)
+            failing = True
+        else:
+            if failing:
+                log.info("standings_fresh_again", whose=whose)
+            failing = False
 
 
 class _Known:
@@ -144,24 +165,8 @@ class Identities:
                 self._known[user_id] = fresh
 
     async def keep_fresh(self) -> None:
-        """Refresh for ever, at the pace of `REFRESH_SECONDS`; a failure is logged once until it is over."""
-        failing = False
-        while True:
-            await asyncio.sleep(REFRESH_SECONDS)
-            try:
-                await self.refresh()
-            except Unavailable:
-                if not failing:
-                    log.warning("identities_stale", believed_for_seconds=MAX_AGE.total_seconds())
-                failing = True
-            except Exception:
-                # Without this loop a revoked token would live on: nothing that goes wrong once may end it.
-                log.exception("identities_refresh_failed")
-                failing = True
-            else:
-                if failing:
-                    log.info("identities_fresh_again")
-                failing = False
+        """Refresh for ever."""
+        await keep_refreshing(self.refresh, "identities")
 
     async def _load(self, user_id: int) -> _Known:
         """Read one user; requests that want the same one share the query."""

@@ -14,7 +14,7 @@ from litestar.routes import HTTPRoute, WebSocketRoute
 
 from server.app import create_app
 from server.edge.errors import PROBLEM_JSON, every_refusal
-from server.edge.open_routes import OPEN, OPEN_ON_PUBLIC_GRID, is_open
+from server.edge.open_routes import OPEN, OPEN_ON_PUBLIC_GRID, OPEN_TO_SCREENS, is_open
 from server.edge.openapi import complete
 from tests.conftest import BASE_SETTINGS
 
@@ -91,8 +91,10 @@ def test_every_operation_says_what_any_route_may_answer(document: Json) -> None:
 
 
 def test_every_operation_says_who_may_call_it(document: Json) -> None:
-    tokens: list[Json] = [{"bearer": []}, {"cookie": []}]
+    users: list[Json] = [{"bearer": []}, {"cookie": []}]
     for method, path, operation in operations(document):
+        screens: list[Json] = [{"screen": []}] if (method.upper(), path) in OPEN_TO_SCREENS else []
+        tokens = screens if path == "/api/screens/me" else [*users, *screens]
         if (method.upper(), path) in OPEN_ON_PUBLIC_GRID:
             assert operation["security"] == [{}, *tokens], path
         elif is_open(method.upper(), path):
@@ -100,7 +102,7 @@ def test_every_operation_says_who_may_call_it(document: Json) -> None:
         else:
             assert operation["security"] == tokens, path
             assert "unauthenticated" in codes(operation, 401), path
-    assert set(document["components"]["securitySchemes"]) == {"bearer", "cookie"}
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "cookie", "screen"}
 
 
 def test_every_open_route_is_one_that_exists(made: Litestar) -> None:

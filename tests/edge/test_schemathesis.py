@@ -49,7 +49,7 @@ BASE_URL = "http://courtside.test"
 
 # What a club has, so that some of the requests meet something: ids of rows, free and taken times, sane versions.
 MADE: dict[str, str] = {}
-"""The ids of a booking of the player's and of a closure."""
+"""The ids of a booking of the player's and of a closure, and the code and secret of a screen that waits."""
 STARTS = st.sampled_from(
     ["2031-05-15T10:00:00", "2031-05-15T18:30:00+01:00", "2031-05-16T07:00:00Z", "2031-05-17T06:30:00+00:00"]
 )
@@ -71,6 +71,9 @@ LIVELY: dict[str, st.SearchStrategy[Any]] = {
     "user_id": st.integers(1, 6),
     "booking_id": st.builds(lambda: MADE["booking"]),
     "closure_id": st.builds(lambda: MADE["closure"]),
+    "screen_id": st.just(1),
+    "code": st.builds(lambda: MADE["code"]),
+    "poll_secret": st.builds(lambda: MADE["poll_secret"]),
     "If-Match": st.sampled_from(['"1"', '"1"', '"2"']),
     "user_email": st.sampled_from(["player@courtside.example", "staff@courtside.example"]),
     "email": st.sampled_from(["player@courtside.example", "new@courtside.example"]),
@@ -149,6 +152,12 @@ async def _furnish(settings: Settings, demo: Demo) -> None:
         answer = await admin.ask("POST", "/api/admin/closures", closing)
         assert answer.status_code == 201, answer.text
         MADE["closure"] = answer.json()["id"]
+        for name in ("Foyer", "Bar"):
+            pairing = (await client.post("/api/screens/pair")).json()
+            MADE.update(code=pairing["code"], poll_secret=pairing["poll_secret"])
+            if name == "Foyer":
+                body = {"code": pairing["code"], "name": name}
+                assert (await admin.ask("POST", "/api/admin/screens", body)).status_code == 201
         day = {"day": "2031-05-16", "windows": [{"opens": "10:00", "closes": "02:00"}]}
         assert (await admin.ask("POST", "/api/admin/hours/exceptions", day)).status_code == 201
 

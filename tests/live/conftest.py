@@ -164,6 +164,7 @@ async def start(settings: Settings, clock: FrozenClock) -> AsyncIterator[StartSe
                 app,
                 ws="websockets-sansio" if plain else "server.live.fanout:GridProtocol",
                 ws_ping_interval=None,
+                proxy_headers=False,
                 lifespan="on",
                 log_config=None,
                 timeout_graceful_shutdown=5,

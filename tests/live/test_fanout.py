@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 import zlib
 from dataclasses import replace
 from typing import Any, Self
@@ -71,6 +72,16 @@ class Sleeper:
                     versions += [row["v"] for row in rows if row["v"]]
         return versions
 
+    async def close_code(self) -> int:
+        """Read whatever there is until the server closes; its code."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(10):
+            while self.protocol.close_rcvd is None:
+                data = await loop.sock_recv(self.socket, 65536)
+                assert data, "cut off without a code"
+                self.protocol.receive_data(data)
+        return self.protocol.close_rcvd.code
+
     async def is_cut(self) -> bool:
         """Whether the server drops the connection."""
         loop = asyncio.get_running_loop()
@@ -127,11 +138,33 @@ async def test_a_reader_that_stays_stalled_is_cut_off_and_the_others_see_nothing
     server = await start(plain=plain, pace=replace(QUICK, tick=0.0, stalled=0.3))
     async with server.watching() as healthy, Sleeper(server.url) as sleeper:
         await watchers_are(server, 2)
+        # It reads all the while: on a busy machine it would be a stalled reader otherwise.
+        reading = asyncio.create_task(
+            healthy.hear_until(lambda: healthy.grids["riverside", str(DAY)]["rows"][house.courts[0]]["v"] == 300)
+        )
         await flood(server, house, range(1, 301))
         await watchers_are(server, 1)
-        await healthy.hear_until(lambda: healthy.grids["riverside", str(DAY)]["rows"][house.courts[0]]["v"] == 300)
+        await reading
         if not plain:  # ASGI has no way to cut a connection, only to end the task that serves it
             assert await sleeper.is_cut()
+
+
+@pytest.mark.parametrize("plain", PLAIN)
+async def test_a_reader_that_wakes_too_late_is_told_that_it_was_too_slow(
+    start: StartServer, house: House, plain: bool
+) -> None:
+    # Nobody looks for stalled sockets within the test, so it is the late reader who is told.
+    server = await start(plain=plain, pace=replace(QUICK, tick=0.0, stalled=0.2, sweep=30.0))
+    async with Sleeper(server.url) as sleeper:
+        await watchers_are(server, 1)
+        await flood(server, house, range(1, 301))
+        (watcher,) = server.hub.watchers
+        async with asyncio.timeout(5):
+            while time.monotonic() - (watcher.pipe.stalled_since or time.monotonic()) < 0.2:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        assert await sleeper.close_code() == 4008
+    assert not server.hub.watchers
+    assert not server.hub.rooms
 
 
 async def test_shared_frames_and_frames_of_the_protocols_own_arrive_whole_and_in_order(

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from server.context import Context
+from server.domain.bookings import Accepted
+from server.domain.daybook import Settlement
 from server.domain.grid import Row
 from server.embedded.valkey import Valkey
 from server.live.feed import Feed, News, merged
+from server.usecases.bookings import Bookings
+from server.usecases.desk import Desks
 from tests.house import DAY, House
 from tests.live.conftest import QUICK, Server, StartServer
 
@@ -134,6 +139,54 @@ async def test_without_redis_at_all_the_grid_lives_at_the_pace_of_anti_entropy(
         await client.sees(server)
     checks = (await server.http.get("/health/ready")).json()["checks"]
     assert checks["feed"] == "degraded"
+
+
+@asynccontextmanager
+async def another_desk(house: House, redis_url: str) -> AsyncIterator[Bookings]:
+    """Bookings as a process without a hub makes them, a worker say: it tells what it commits, and hears nothing."""
+    feed = Feed(replace(house.context.settings, redis_url=redis_url))
+    await feed.start_telling()
+
+    def after_commit(club_id: int, settlement: Settlement) -> None:
+        for day in {day for _, day in settlement.writes.touched}:
+            feed.tell(News(club_id, day))
+
+    desks = Desks(house.context, house.catalogues, after_commit=after_commit)
+    try:
+        yield Bookings(house.context, house.catalogues, desks)
+    finally:
+        await desks.close()
+        await feed.stop()
+
+
+async def test_what_a_process_without_watchers_commits_is_seen_at_once(
+    start: StartServer, house: House, valkey: Valkey
+) -> None:
+    server = await start(redis_url=valkey.url)  # it does not re-read by itself within the test
+    await feed_is(server, works=True)
+    async with server.watching() as client, another_desk(house, valkey.url) as bookings:
+        player = await house.player()
+        accepted = await bookings.book(player, house.wanted("10:00", "11:00"), lambda _: None)
+        await client.sees(server)
+        assert isinstance(accepted, Accepted)
+        assert accepted.booking is not None
+        await bookings.cancel(player, accepted.booking.id)
+        await client.sees(server)
+        assert [row["cells"] for row in client.as_grid()["rows"]] == [[], [], []]
+
+
+async def test_what_a_process_without_watchers_commits_is_seen_soon_without_redis(
+    start: StartServer, house: House, valkey: Valkey
+) -> None:
+    server = await start(pace=PATIENT, redis_url=valkey.url)
+    valkey.child.send(signal.SIGKILL)
+    await feed_is(server, works=False)
+    async with server.watching() as client, another_desk(house, valkey.url) as bookings:
+        player = await house.player()
+        async with asyncio.timeout(1.0):  # whatever state Redis is in
+            await bookings.book(player, house.wanted("10:00", "11:00"), lambda _: None)
+        await client.sees(server)
+        assert [len(row["cells"]) for row in client.as_grid()["rows"]] == [1, 0, 0]
 
 
 def test_news_that_wait_are_merged_and_the_newest_row_wins(context: Context) -> None:

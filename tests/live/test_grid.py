@@ -119,7 +119,7 @@ async def test_who_resumes_gets_only_the_rows_that_it_lacks(server: Server, hous
 
 
 async def test_the_digest_of_a_ping_is_that_of_what_was_written_before(start: StartServer, house: House) -> None:
-    server = await start(pace=replace(QUICK, ping=0.1))
+    server = await start(pace=replace(QUICK, ping=0.5))
     async with server.watching() as client:
         await server.app.state.bookings.book(await house.player(), house.wanted("10:00", "11:00"), lambda _: None)
         await client.sees(server)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from dataclasses import replace
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -47,6 +49,29 @@ async def test_bad_manners_have_their_close_codes(start: StartServer, house: Hou
             for message in messages:
                 await client.connection.send(message)
             assert await client.close_code() == code, messages
+
+
+@pytest.mark.parametrize("plain", PLAIN)
+async def test_a_message_may_be_as_long_as_the_limit_and_no_longer(
+    start: StartServer, house: House, plain: bool
+) -> None:
+    server = await start(plain=plain)
+
+    def padded(message: dict[str, Any], length: int) -> str:
+        text = json.dumps({**message, "pad": ""})
+        return text.replace('"pad": ""', f'"pad": "{"x" * (length - len(text))}"')
+
+    for longest, said in ((64 * 1024, []), (8 * 1024, [json.dumps(HELLO)])):
+        message = {"t": "sub", "topics": [TOPIC]} if said else HELLO
+        for length, code in ((longest, 4501), (longest + 1, 4501)):
+            async with server.connected() as client:
+                for text in (*said, padded(message, length)):
+                    await client.connection.send(text)
+                if length == longest:
+                    for _ in range(len(said) + 1):
+                        assert (await client.hear())["t"] in ("welcome", "snap")
+                    await client.connection.send("{")
+                assert await client.close_code() == code
 
 
 async def test_what_is_within_the_limits_is_fine(server: Server, house: House) -> None:
@@ -96,7 +121,9 @@ async def test_topics_that_cannot_be_watched_are_told_and_the_socket_stays(
         assert [(await client.hear())["t"] for _ in edges] == ["snap", "snap"]
 
 
-async def test_too_many_are_refused_before_they_are_in(start: StartServer, house: House) -> None:
+async def test_too_many_are_refused_before_they_are_in(
+    start: StartServer, house: House, caplog: pytest.LogCaptureFixture
+) -> None:
     server = await start(ws_max_per_ip=2, ws_max_connections=3)
     async with server.watching(), server.watching():
         with pytest.raises(InvalidStatus) as refused:
@@ -110,6 +137,7 @@ async def test_too_many_are_refused_before_they_are_in(start: StartServer, house
             await small.connected().__aenter__()
         assert refused.value.response.status_code == 503
         assert int(refused.value.response.headers["Retry-After"]) > 0
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     async with asyncio.timeout(5):
         while True:  # the place is free a moment after the last one left
             try:
@@ -117,6 +145,57 @@ async def test_too_many_are_refused_before_they_are_in(start: StartServer, house
                     break
             except InvalidStatus:
                 await asyncio.sleep(0.02)
+
+
+async def test_behind_a_proxy_of_ours_each_client_has_its_own_address(start: StartServer, house: House) -> None:
+    def client_of(address: str) -> dict[str, str]:
+        return {"X-Forwarded-For": address}
+
+    trusting = await start(ws_max_per_ip=1, trusted_proxies=(ip_network("127.0.0.1"),))
+    async with (
+        trusting.watching(additional_headers=client_of("192.0.2.1")),
+        trusting.watching(additional_headers=client_of("2001:db8::1")),
+    ):
+        for other in ("192.0.2.1", "2001:db8::2"):  # an IPv6 customer has a whole /64
+            with pytest.raises(InvalidStatus) as refused:
+                await trusting.connected(additional_headers=client_of(other)).__aenter__()
+            assert refused.value.response.status_code == 429
+    wary = await start(ws_max_per_ip=1)
+    async with wary.watching(additional_headers=client_of("192.0.2.1")):
+        with pytest.raises(InvalidStatus):
+            await wary.connected(additional_headers=client_of("192.0.2.2")).__aenter__()
+
+
+async def test_a_server_that_can_answer_no_handshake_closes_with_a_code(start: StartServer, house: House) -> None:
+    async def knock(server: Server, **headers: str) -> list[dict[str, Any]]:
+        """The handshake as a server without the denial extension passes it on."""
+        incoming = iter([{"type": "websocket.connect"}])
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> Any:
+            return next(incoming, {"type": "websocket.disconnect", "code": 1005})
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope: Any = {
+            "type": "websocket", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "ws", "path": "/ws/grid",
+            "raw_path": b"/ws/grid", "query_string": b"", "root_path": "", "client": ("192.0.2.7", 1),
+            "server": ("127.0.0.1", 80), "subprotocols": [], "state": {}, "extensions": {},
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }  # fmt: skip
+        await server.app(scope, receive, send)
+        return sent
+
+    server = await start(ws_max_per_ip=0)
+    full = await start(ws_max_connections=0)
+    for there, headers, code in (
+        (server, {"origin": "https://evil.example"}, 4503),
+        (server, {}, 4505),
+        (full, {}, 4001),
+    ):
+        accepted, closed = await knock(there, **headers)
+        assert (accepted["type"], closed["type"], closed["code"]) == ("websocket.accept", "websocket.close", code)
 
 
 @pytest.mark.parametrize("plain", PLAIN)
@@ -234,3 +313,15 @@ async def test_a_server_that_stops_says_when_to_come_back(start: StartServer, ho
     with pytest.raises(InvalidStatus) as refused:
         await server.connected().__aenter__()
     assert refused.value.response.status_code == 503
+
+
+@pytest.mark.parametrize("plain", PLAIN)
+async def test_without_a_database_a_newcomer_is_asked_to_come_back(start: StartServer, plain: bool) -> None:
+    server = await start(plain=plain, database_url="postgresql://a:b@127.0.0.1:1/c")
+    async with server.connected() as client:
+        await client.say(HELLO)
+        assert (await client.hear())["t"] == "welcome"
+        bye = await client.hear()
+        assert (bye["t"], bye["code"]) == ("bye", 4001)
+        assert 1000 <= bye["after_ms"] < 2000
+        assert await client.close_code() == 4001

@@ -1,6 +1,6 @@
 """The staff's side of the API: everything under /api/admin that configures a club."""
 
-from server.edge.admin import closures, clubs, coaches, courts, equipment, hours, rules, users
+from server.edge.admin import closures, clubs, coaches, courts, equipment, hours, rules, screens, users
 
 handlers = [
     *clubs.handlers,
@@ -11,4 +11,5 @@ handlers = [
     *rules.handlers,
     *closures.handlers,
     *users.handlers,
+    *screens.handlers,
 ]
