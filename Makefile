@@ -41,7 +41,7 @@ bench: environment ## Benchmarks: a table, and JSON in bench-results/
 lock: environment ## Renew requirements/*.txt after a change of pyproject.toml (UPGRADE=--upgrade for newer releases)
 	$(BIN)/python ops/lock.py $(UPGRADE)
 
-schema: environment ## Renew the page's types after a change of the API
+schema: page ## Renew the page's types after a change of the API
 	$(BIN)/python ops/schema.py
 
 clean: ## Remove the environment, the built page and caches; the data in .courtside stays

@@ -296,7 +296,7 @@ async def test_a_screen_learns_of_another_build_of_the_page(
         page = tmp_path / f"{number}.html"
         if script is not None:
             page.write_text(f'<script type="module" src="/assets/{script}"></script>')
-        monkeypatch.setattr(screens, "PAGE", page)
+        monkeypatch.setattr(screens, "INDEX", page)
         builds.append((await screen.ask("GET", "/api/screens/me")).json()["build"])
     assert builds[0] == builds[2]
     assert builds[3] is None

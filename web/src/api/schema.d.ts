@@ -407,6 +407,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/screens/pair": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pair a screen
+         * @description Begin a pairing, or ask whether it was approved.
+         *
+         *     With an empty body it begins (201). With the code and secret from then it answers 202 until staff have approved
+         *     the code, then 200 with the token once, and 410 when the pairing is over.
+         */
+        post: operations["pair"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/screens/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ShowScreen
+         * @description What the screen is that has this token: its club, what it shows, and what time it is.
+         */
+        get: operations["show_screen"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/quotes": {
         parameters: {
             query?: never;
@@ -508,7 +551,7 @@ export interface paths {
         };
         /**
          * ListClubs
-         * @description The clubs whose staff you are.
+         * @description The clubs whose staff you are. For staff, and for operators, who may have no club yet.
          */
         get: operations["admin_list_clubs"];
         put?: never;
@@ -955,6 +998,58 @@ export interface paths {
         patch: operations["admin_change_user"];
         trace?: never;
     };
+    "/api/admin/screens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListScreens
+         * @description The club's screens, those that were shut out too.
+         */
+        get: operations["admin_list_screens"];
+        put?: never;
+        /**
+         * ApproveScreen
+         * @description Approve the screen that shows this code: it gets a token with which it may look at the club's grid.
+         */
+        post: operations["admin_approve_screen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/screens/{screen_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ReadScreen
+         * @description One screen. Its ETag is what a change or revocation sends as If-Match.
+         */
+        get: operations["admin_read_screen"];
+        put?: never;
+        post?: never;
+        /**
+         * RevokeScreen
+         * @description Shut a screen out: its token ends within seconds, its live socket too. It stays in the list.
+         */
+        delete: operations["admin_revoke_screen"];
+        options?: never;
+        head?: never;
+        /**
+         * ChangeScreen
+         * @description Give a screen another name or other courts.
+         */
+        patch: operations["admin_change_screen"];
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1104,6 +1199,7 @@ export interface components {
             /** @enum {unknown} */
             role: "admin" | "player" | "staff";
             tier: string | null;
+            suspended: boolean;
         };
         /**
          * NewPassword
@@ -1465,6 +1561,78 @@ export interface components {
         Ticket: {
             ticket: string;
             expires_in: number;
+        };
+        /**
+         * PairRequest
+         * @description Empty to begin; with the code and the secret of a pairing that was begun, the question for its token.
+         */
+        PairRequest: {
+            /** @default null */
+            code: string | null;
+            /** @default null */
+            poll_secret: string | null;
+        };
+        /**
+         * PairingBegun
+         * @description Show `code`, keep `poll_secret` to yourself, and ask with both every `interval` seconds.
+         */
+        PairingBegun: {
+            code: string;
+            poll_secret: string;
+            expires_in: number;
+            interval: number;
+        };
+        /**
+         * PairingPending
+         * @description Nobody has approved the code yet: ask again in `interval` seconds.
+         */
+        PairingPending: {
+            /**
+             * @default pending
+             * @enum {unknown}
+             */
+            status: "pending";
+            interval: number;
+        };
+        /**
+         * Paired
+         * @description The screen's token, given out once. Send it as `Authorization: Bearer …`, or as `ticket` in the hello of the
+         *         live socket.
+         */
+        Paired: {
+            token: string;
+            /**
+             * @default bearer
+             * @enum {unknown}
+             */
+            token_type: "bearer";
+        };
+        /**
+         * ScreenView
+         * @description A screen as it knows itself. `court_ids` are the courts to show, null for all; `now` is the server's time;
+         *         `build` names the page that this server serves, null if it serves none.
+         */
+        ScreenView: {
+            id: number;
+            name: string;
+            /**
+             * @default screen
+             * @enum {unknown}
+             */
+            role: "screen";
+            club: components["schemas"]["ScreenClub"];
+            court_ids: number[] | null;
+            now: string;
+            build: string | null;
+        };
+        /**
+         * ScreenClub
+         * @description The club on whose wall the screen is; `zone` is its IANA time zone.
+         */
+        ScreenClub: {
+            slug: string;
+            name: string;
+            zone: string;
         };
         /**
          * NewBooking
@@ -2035,6 +2203,7 @@ export interface components {
             tier: string | null;
             verified: boolean;
             suspended: boolean;
+            account_suspended: boolean;
             created_at: string;
         };
         /**
@@ -2047,7 +2216,10 @@ export interface components {
         };
         /**
          * UserChange
-         * @description The fields to change. `tier` null takes the tier away; `suspended` shuts the account out of every club.
+         * @description The fields to change. `tier` null takes the tier away.
+         *
+         *         `suspended` keeps the member from booking in this club; `account_suspended` shuts the account out altogether, and
+         *         is for those who run the installation. A name is changed by who is staff of every club of the member.
          */
         UserChange: {
             name?: string;
@@ -2055,6 +2227,51 @@ export interface components {
             role?: "admin" | "player" | "staff";
             tier?: string | null;
             suspended?: boolean;
+            account_suspended?: boolean;
+        };
+        /**
+         * ScreenDraft
+         * @description The screen that shows `code`. Without `court_ids` it shows all courts, also those to come.
+         */
+        ScreenDraft: {
+            /** @description What the screen shows. */
+            code: string;
+            name: string;
+            /** @default null */
+            court_ids: number[] | null;
+        };
+        /**
+         * AdminScreen
+         * @description A screen as staff see it. `paired` says whether it has collected its token; `last_seen_at` is true to the
+         *         minute; one that was shut out has `revoked_at`.
+         */
+        AdminScreen: {
+            id: number;
+            club_id: number;
+            version: number;
+            name: string;
+            court_ids: number[] | null;
+            paired: boolean;
+            created_by: number;
+            approved_at: string;
+            last_seen_at: string | null;
+            revoked_at: string | null;
+        };
+        /**
+         * AdminScreens
+         * @description A page of screens.
+         */
+        AdminScreens: {
+            items: components["schemas"]["AdminScreen"][];
+            next: string | null;
+        };
+        /**
+         * ScreenChange
+         * @description The fields to change; `court_ids` null means all courts.
+         */
+        ScreenChange: {
+            name?: string;
+            court_ids?: number[] | null;
         };
         /**
          * Problem
@@ -2091,9 +2308,11 @@ export interface components {
          *     - `unauthenticated` (401): Log in first: send a valid token as `Authorization: Bearer …`.
          *     - `bad_credentials` (401): The e-mail address or the password is not right.
          *     - `forbidden` (403): You may not do this.
+         *     - `suspended` (403): The club has suspended your bookings. What you have booked stays; ask the club's staff.
          *     - `csrf_failed` (403): Send the csrf_token of your login as X-CSRF-Token.
          *     - `email_unverified` (403): Confirm your e-mail address first: open the link in the mail that was sent to you.
          *     - `invalid_link` (410): This link is used up, expired or not one of ours. Ask for a new one.
+         *     - `pairing_over` (410): This pairing has expired, or its token was collected. Begin a new one.
          *     - `unknown_court` (422): There is no such court.
          *     - `unknown_coach` (422): There is no such coach at this club.
          *     - `unknown_equipment` (422): There is no such equipment at this club.
@@ -2116,7 +2335,7 @@ export interface components {
          *     - `internal` (500): Something went wrong on our side. It has been noted; quote the request id if you report it.
          * @enum {string}
          */
-        ProblemCode: "invalid_request" | "malformed_json" | "unsupported_media_type" | "body_too_large" | "not_found" | "method_not_allowed" | "rate_limited" | "precondition_required" | "precondition_failed" | "conflict" | "unavailable" | "unauthenticated" | "bad_credentials" | "forbidden" | "csrf_failed" | "email_unverified" | "invalid_link" | "unknown_court" | "unknown_coach" | "unknown_equipment" | "unknown_user" | "bad_time" | "bad_duration" | "outside_hours" | "outside_horizon" | "closed" | "leaves_gap" | "slot_taken" | "coach_unavailable" | "equipment_unavailable" | "price_changed" | "quota_exceeded" | "not_cancellable" | "not_movable" | "idempotency_key_reused" | "capacity_in_use" | "internal";
+        ProblemCode: "invalid_request" | "malformed_json" | "unsupported_media_type" | "body_too_large" | "not_found" | "method_not_allowed" | "rate_limited" | "precondition_required" | "precondition_failed" | "conflict" | "unavailable" | "unauthenticated" | "bad_credentials" | "forbidden" | "suspended" | "csrf_failed" | "email_unverified" | "invalid_link" | "pairing_over" | "unknown_court" | "unknown_coach" | "unknown_equipment" | "unknown_user" | "bad_time" | "bad_duration" | "outside_hours" | "outside_horizon" | "closed" | "leaves_gap" | "slot_taken" | "coach_unavailable" | "equipment_unavailable" | "price_changed" | "quota_exceeded" | "not_cancellable" | "not_movable" | "idempotency_key_reused" | "capacity_in_use" | "internal";
     };
     responses: never;
     parameters: never;
@@ -2221,7 +2440,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["Refresh"] | null;
             };
@@ -2245,7 +2464,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["Logout"] | null;
             };
@@ -2640,6 +2859,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ticket"];
+                };
+            };
+        };
+    };
+    pair: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PairRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description The token, once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairingBegun"] | components["schemas"]["PairingPending"] | components["schemas"]["Paired"];
+                };
+            };
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairingBegun"] | components["schemas"]["PairingPending"] | components["schemas"]["Paired"];
+                };
+            };
+            /** @description Nobody has approved it yet. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairingBegun"] | components["schemas"]["PairingPending"] | components["schemas"]["Paired"];
+                };
+            };
+        };
+    };
+    show_screen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScreenView"];
                 };
             };
         };
@@ -3863,6 +4144,131 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AdminUser"];
+                };
+            };
+        };
+    };
+    admin_list_screens: {
+        parameters: {
+            query?: {
+                club?: string | null;
+                /** @description The `next` of the page before. */
+                cursor?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminScreens"];
+                };
+            };
+        };
+    };
+    admin_approve_screen: {
+        parameters: {
+            query?: {
+                club?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScreenDraft"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminScreen"];
+                };
+            };
+        };
+    };
+    admin_read_screen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                screen_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminScreen"];
+                };
+            };
+        };
+    };
+    admin_revoke_screen: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you read. */
+                "If-Match"?: string;
+            };
+            path: {
+                screen_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    admin_change_screen: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you read. */
+                "If-Match"?: string;
+            };
+            path: {
+                screen_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScreenChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminScreen"];
                 };
             };
         };
