@@ -100,6 +100,13 @@ class GridProtocol(WebSocketsSansIOProtocol):
             return
         super().handle_parser_exception()
 
+    def handle_ping(self) -> None:
+        if self._stalled_since is None:
+            super().handle_ping()
+        else:
+            # Who pings and does not read would have us hold a pong for each.
+            self.conn.data_to_send()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._on_writable = _nothing
         super().connection_lost(exc)
