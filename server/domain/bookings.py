@@ -126,8 +126,8 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
     equipment: tuple[EquipmentItem, ...]
     expected_total: int | None = None
     idempotency: IdempotencyKey | None = None
-    checked_version: int = 0
-    """The `config_version` under which the slot passed the policy; another one checks again."""
+    checked_at: tuple[str, int] | None = None
+    """The mark of the catalogue by which the slot passed the policy; another one checks again."""
     member: bool = True
     """Whether the asker is a member of the club, where a club shows itself to its members alone."""
 

@@ -149,6 +149,8 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     currency: str
     grid_visibility: str
     """`public` or `members`."""
+    epoch: str
+    """The history of the database that `config_version` counts in: a restored one hands out old numbers again."""
     config_version: int
     policy: Policy
     stacking: str
@@ -160,6 +162,11 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     exceptions: dict[date, tuple[Window, ...]]
     """Dated opening hours that replace the weekday's; an empty tuple is a closed day."""
     rules: tuple[PricingRule, ...]
+
+    @cached_property
+    def mark(self) -> tuple[str, int]:
+        """Epoch and `config_version`: two readings with one mark are the same."""
+        return self.epoch, self.config_version
 
     @cached_property
     def tz(self) -> ZoneInfo:

@@ -336,7 +336,7 @@ def _admit(
         raise errors.UnknownCourt(field="court_id")
     coach = capacity.coach_of(catalogue, request.coach_id)
     capacity.check_known(catalogue, request.equipment)
-    if not isinstance(request, Book) or request.checked_version != catalogue.config_version:
+    if not isinstance(request, Book) or request.checked_at != catalogue.mark:
         keeps_start = ignoring is not None and ignoring.interval.start == interval.start
         policy.check_slot(
             catalogue, court, interval, now=now, tier=party.tier, staff=party.staff, keeps_start=keeps_start

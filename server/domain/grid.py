@@ -70,6 +70,11 @@ class DayState(msgspec.Struct, frozen=True, kw_only=True):
     total: int
     """The sum of the versions: it grows with every change."""
 
+    @property
+    def mark(self) -> tuple[str, int]:
+        """The mark of the catalogue that it belongs to."""
+        return self.epoch, self.config_version
+
 
 def grown(state: DayState, catalogue: Catalogue, settlement: Settlement) -> DayState | None:
     """The day after a settlement that was written on top of it; None if it was written on top of another state, or

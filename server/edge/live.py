@@ -226,6 +226,9 @@ class _Conversation:
         for topic in topics:
             try:
                 catalogue = await self._club(topic.club)
+                if not self._may_watch(catalogue) or self._day(catalogue, topic.date) is None:
+                    # The copy may be behind by what another process has just changed.
+                    catalogue = await self._club(topic.club, current=True)
             except NotFound:
                 watcher.refuse("unknown_club", "There is no such club.", club=topic.club, date=topic.date)
                 continue
@@ -251,10 +254,10 @@ class _Conversation:
         except _TROUBLE:
             raise _Leave(protocol.GOING_AWAY, "try again in a moment") from None
 
-    async def _club(self, slug: str) -> Catalogue:
+    async def _club(self, slug: str, *, current: bool = False) -> Catalogue:
         catalogues: Catalogues = self._state.catalogues
         try:
-            return await catalogues.by_slug(slug or "-")
+            return await (catalogues.current_by_slug if current else catalogues.by_slug)(slug or "-")
         except NotFound:
             raise
         except _TROUBLE:

@@ -107,6 +107,13 @@ class GridProtocol(WebSocketsSansIOProtocol):
             # uvicorn forgets that a refused handshake is over, and logs an error for each: anybody could fill the log.
             self.handshake_complete = True
 
+    def handle_ping(self) -> None:
+        if self._stalled_since is None:
+            super().handle_ping()
+        else:
+            # Who pings and does not read would have us hold a pong for each.
+            self.conn.data_to_send()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._on_writable = _nothing
         super().connection_lost(exc)

@@ -41,10 +41,11 @@ MOST_AT_ONCE = 200
 
 
 class News(msgspec.Struct, frozen=True):
-    """Rows of a club-day as somebody read them after a commit; without rows: something changed, read it."""
+    """Rows of a club-day as somebody read them after a commit; without rows: something changed, read it. Without a
+    day: the club's hours, courts or rules changed, which is about every day."""
 
     club: int
-    day: date
+    day: date | None = None
     epoch: str = ""
     config: int = 0
     rows: list[Row] = []
@@ -82,7 +83,7 @@ class Feed:
         self._channel = f"courtside:grid:{database}"
         self._origin = secrets.token_hex(8)
         self._redis = create_redis(settings)
-        self._waiting: OrderedDict[tuple[int, date], News] = OrderedDict()
+        self._waiting: OrderedDict[tuple[int, date | None], News] = OrderedDict()
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._on_news: Callable[[News], None] = lambda _: None
@@ -143,6 +144,10 @@ class Feed:
         try:
             await self._redis.publish(self._channel, _encode(envelope))
         except (RedisError, OSError):
+            return False
+        except Exception:
+            # Whatever goes wrong in the client once: without its heartbeat this process would be deaf for ever.
+            log.exception("feed_failed")
             return False
         return True
 

@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 WRITES_AT_A_TIME = 200
 """Sockets written to before others get their turn on the loop."""
 LONGEST_SPREAD = 30_000
+FOR_MEMBERS = "This club's grid is for its members."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +133,7 @@ class Hub:
     async def join(self, watcher: Watcher, wishes: Iterable[Wish]) -> None:
         """Have a socket watch these days and send it what it lacks of them, never older than this call.
 
-        A day whose club is gone is refused. With the database out of reach the answer is what is known; raises what
+        A day whose club is gone is refused, and one that it may not see. With the database out of reach the answer is what is known; raises what
         the database raised if nothing is.
         """
         wanted = [(wish, self._room(wish.key)) for wish in wishes]
@@ -145,6 +146,8 @@ class Hub:
                     watcher.refuse("unknown_club", result.detail)
                 elif room.state is None and isinstance(result, BaseException):
                     raise result
+                elif not watcher.may_watch(room.reading[0]):
+                    self._expel(watcher, room, "forbidden_topic", FOR_MEMBERS)
                 elif not watcher.lost:
                     self._seat(watcher, room, wish)
         finally:
@@ -202,13 +205,14 @@ class Hub:
 
     def reconfigured(self, club_id: int) -> None:
         """This process changed the club's hours, courts or rules."""
-        for key in self.rooms:
-            if key[0] == club_id:
-                self._own.add(key)
-                self.wake(key)
+        self._wake_club(club_id)
+        self._publish(News(club_id))
 
     def hear(self, news: News) -> None:
         """Another process committed something."""
+        if news.day is None:
+            self._wake_club(news.club)
+            return
         key = (news.club, news.day)
         room = self.rooms.get(key)
         if room is None:
@@ -223,12 +227,18 @@ class Hub:
         self._stale[key] = None
         self._wanted.set()
 
+    def _wake_club(self, club_id: int) -> None:
+        for key in self.rooms:
+            if key[0] == club_id:
+                self.wake(key)
+
     def wake_all(self) -> None:
         """Have every watched day read again: something may have been missed."""
         for key in self.rooms:
             self.wake(key)
 
     async def _keep_reading(self) -> None:
+        loop = asyncio.get_running_loop()
         failing = False
         while True:
             await self._wanted.wait()
@@ -243,16 +253,14 @@ class Hub:
                     self._close_room(room, "unknown_club", "There is no such club.")
                 elif isinstance(result, BaseException):
                     failed = result
-                    self._stale[room.key] = None
+                    # Later, by a timer: other days must not wait for this one.
+                    loop.call_later(self.pace.reread_alone, self.wake, room.key)
                 if room.key in own:
                     self._publish(_news(room, [] if isinstance(result, BaseException) else result))
             for key in own - {room.key for room in rooms}:
                 self._publish(News(*key))
-            if failed is not None:
-                if not failing:
-                    log.warning("grid_unread", error=f"{type(failed).__name__}: {failed}", days=len(self._stale))
-                await asyncio.sleep(self.pace.reread_alone)
-                self._wanted.set()
+            if failed is not None and not failing:
+                log.warning("grid_unread", error=f"{type(failed).__name__}: {failed}")
             failing = failed is not None
 
     async def _reread_all(self) -> None:
@@ -304,7 +312,7 @@ class Hub:
         try:
             for number, watcher in enumerate(list(room.watchers), 1):
                 if renewed and room.catalogue is not None and not watcher.may_watch(room.catalogue):
-                    self._expel(watcher, room, "forbidden_topic", "This grid is for members now.")
+                    self._expel(watcher, room, "forbidden_topic", FOR_MEMBERS)
                 elif room in watcher.rooms:
                     watcher.tell(room, news, None if renewed else courts)
                 if number % WRITES_AT_A_TIME == 0:
@@ -363,7 +371,7 @@ class Hub:
                     continue
                 for room in list(watcher.rooms):
                     if room.catalogue is not None and not watcher.may_watch(room.catalogue):
-                        self._expel(watcher, room, "forbidden_topic", "This grid is for members.")
+                        self._expel(watcher, room, "forbidden_topic", FOR_MEMBERS)
 
 
 def _news(room: Room, rows: list[Row]) -> News:

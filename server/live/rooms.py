@@ -101,6 +101,9 @@ class Room:
             self._snap_frame = self._digest = None
             self.renewed = known is not None
             self.changed.clear()
+            for watcher in self.watchers:
+                if self in watcher.owed:
+                    watcher.owe(self, None)  # rows of another epoch alone would be taken for the whole day
         else:
             self._note(news)
         return news

@@ -80,7 +80,7 @@ class _Granted(Exception):
 
 # One probe of the right partial index a resource-day; a row that crosses midnight comes once for each day.
 LIST_TAKEN = """
-SELECT c.config_version, a.id, a.resource_id, a.owner, a.kind, a.start, a.stop, a.quantity
+SELECT (SELECT grid_epoch()) AS epoch, c.config_version, a.id, a.resource_id, a.owner, a.kind, a.start, a.stop, a.quantity
 FROM clubs c
 LEFT JOIN LATERAL (
     SELECT x.id, x.resource_id, coalesce(x.booking_id, x.closure_id) AS owner, x.kind,
@@ -104,18 +104,18 @@ WHERE c.id = $1
 
 async def list_taken(
     conn: Connection, club_id: int, spans: Sequence[tuple[int, datetime, datetime]]
-) -> tuple[int, dict[int, list[Taken]]]:
-    """The club's config_version and all active uses that overlap the (resource, from, to) spans."""
+) -> tuple[tuple[str, int], dict[int, list[Taken]]]:
+    """The epoch and the club's config_version, and all active uses that overlap the (resource, from, to) spans."""
     rows = await conn.fetch(
         LIST_TAKEN, club_id, [span[0] for span in spans], [span[1] for span in spans], [span[2] for span in spans]
     )
     taken: dict[int, list[Taken]] = {span[0]: [] for span in spans}
     known: set[int] = set()
     for row in rows:
-        if row[1] is not None and row[1] not in known:
-            known.add(row[1])
-            taken[row[2]].append(Taken(row[3], row[4], row[5], row[6], row[7]))
-    return rows[0][0], taken
+        if row[2] is not None and row[2] not in known:
+            known.add(row[2])
+            taken[row[3]].append(Taken(row[4], row[5], row[6], row[7], row[8]))
+    return (rows[0][0], rows[0][1]), taken
 
 
 BOOKING_COLUMNS = """

@@ -110,23 +110,22 @@ _exceptions = msgspec.json.Decoder(list[tuple[date, int | None, int | None]])
 _rules = msgspec.json.Decoder(tuple[PricingRule, ...])
 
 
-async def fetch_catalogue(
-    conn: Connection, club_id: int, *, even_retired: bool = False
-) -> tuple[str, Catalogue] | None:
-    """The database's epoch and the club's configuration, of one snapshot.
+async def fetch_catalogue(conn: Connection, club_id: int, *, even_retired: bool = False) -> Catalogue | None:
+    """The club's configuration, of one snapshot.
 
     None if the club is unknown, or retired and not asked for all the same.
     """
     row = await conn.fetchrow(FETCH_CATALOGUE, club_id, even_retired)
     if row is None:
         return None
-    catalogue = Catalogue(
+    return Catalogue(
         club_id=row["id"],
         slug=row["slug"],
         name=row["name"],
         zone=row["zone"],
         currency=row["currency"],
         grid_visibility=row["grid_visibility"],
+        epoch=row["epoch"],
         config_version=row["config_version"],
         policy=_policy.decode(row["policy"]),
         stacking=row["stacking"],
@@ -147,7 +146,6 @@ async def fetch_catalogue(
         exceptions=windows_by_day(_exceptions.decode(row["exceptions"])),
         rules=_rules.decode(row["rules"]),
     )
-    return row["epoch"], catalogue
 
 
 def windows_by_day(rows: Iterable[tuple[Day, int | None, int | None]]) -> dict[Day, tuple[Window, ...]]:

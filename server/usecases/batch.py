@@ -75,7 +75,7 @@ class Attempt:
                 await conn.execute("ROLLBACK")
 
     async def _within(self, conn: Connection, catalogue: Catalogue) -> Settlement | Catalogue:
-        """Decide and write inside the transaction; or return the newer catalogue to begin again with."""
+        """Decide and write inside the transaction; or return the catalogue that is in force to begin again with."""
         footprint = footprint_of(catalogue, self.requests)
         try:
             await sql.lock_footprint(conn, self.club_id, footprint.people, footprint.locks, patience=self.patience)
@@ -84,8 +84,8 @@ class Attempt:
         if self.in_doubt is not None and await self._arrived(conn, self.in_doubt):
             return self.in_doubt
         now = self.context.clock()
-        version, taken = await sql.list_taken(conn, self.club_id, sql.spans_of(footprint.reads, catalogue.tz))
-        if version != catalogue.config_version:
+        mark, taken = await sql.list_taken(conn, self.club_id, sql.spans_of(footprint.reads, catalogue.tz))
+        if mark != catalogue.mark:
             return await self.catalogues.load(self.club_id, conn=conn)
         daybook = Daybook(catalogue=catalogue, taken=taken)
         await self._read_the_rest(conn, daybook, footprint)

@@ -157,7 +157,7 @@ class Bookings:
             equipment=wanted.equipment,
             expected_total=wanted.expected_total,
             idempotency=idempotency,
-            checked_version=catalogue.config_version,
+            checked_at=catalogue.mark,
             member=catalogue.club_id in identity.memberships,
         )
 
@@ -281,7 +281,7 @@ class Bookings:
             return catalogue, check(catalogue)
         except Refusal:
             current = await self._catalogues.current(catalogue.club_id)
-            if current.config_version == catalogue.config_version:
+            if current.mark == catalogue.mark:
                 raise
         return current, check(current)
 

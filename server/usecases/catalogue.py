@@ -104,7 +104,7 @@ class Catalogues:
                 found = await sql.fetch_catalogue(conn, club_id, even_retired=True)
             if found is None:
                 raise
-            return found[1]
+            return found
 
     async def of_court(self, court_id: int) -> Catalogue:
         """The club that a court belongs to. Raises `NotFound` if the court is unknown or retired."""
@@ -147,24 +147,14 @@ class Catalogues:
                 return await self._at_least(version)
         raise NotFound("There is no such club." if slug else "There is no club yet.", field="club")
 
-    async def load(self, club_id: int, version_hint: int | None = None, *, conn: Connection | None = None) -> Catalogue:
-        """The configuration at `version_hint` or later. Raises `NotFound`.
-
-        With `conn` it is read in that transaction, by one statement and without Redis: for who holds the
-        club's lock and has seen that its copy is old.
-        """
-        if version_hint is not None:
-            copy = self._copies.get(club_id)
-            if copy is not None and copy.version.config_version == version_hint:
-                return copy.catalogue
-        if conn is None:
-            return await self.current(club_id)
-        found = await sql.fetch_catalogue(conn, club_id)
-        if found is None:
+    async def load(self, club_id: int, *, conn: Connection) -> Catalogue:
+        """The configuration as that transaction sees it, by one statement and without Redis: for who has seen there
+        that the copy is of another moment. Raises `NotFound`."""
+        catalogue = await sql.fetch_catalogue(conn, club_id)
+        if catalogue is None:
             self._forget(club_id)
             raise NotFound("There is no such club.", field="club")
-        epoch, catalogue = found
-        self._install(ClubVersion(club_id, catalogue.slug, catalogue.config_version, epoch), catalogue, store=True)
+        self._install(_version_of(catalogue), catalogue, store=True)
         return catalogue
 
     def changed(self, club_id: int) -> None:
@@ -216,7 +206,7 @@ class Catalogues:
             except (msgspec.DecodeError, UnicodeError):
                 log.warning("catalogue_cache_unreadable", club_id=version.club_id)
             else:
-                if (catalogue.club_id, catalogue.config_version) == (version.club_id, version.config_version):
+                if (catalogue.club_id, *catalogue.mark) == (version.club_id, version.epoch, version.config_version):
                     self._install(version, catalogue, store=False)
                     return catalogue
         async with acquire(self.context.pool) as conn:
@@ -224,10 +214,8 @@ class Catalogues:
         if found is None:
             self._forget(version.club_id)
             raise NotFound("There is no such club.", field="club")
-        epoch, catalogue = found
-        read = ClubVersion(version.club_id, catalogue.slug, catalogue.config_version, epoch)
-        self._install(read, catalogue, store=True)
-        return catalogue
+        self._install(_version_of(found), found, store=True)
+        return found
 
     def _install(self, version: ClubVersion, catalogue: Catalogue, *, store: bool) -> None:
         old = self._copies.get(version.club_id)
@@ -275,6 +263,10 @@ class Catalogues:
         task = asyncio.create_task(run())
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _version_of(catalogue: Catalogue) -> ClubVersion:
+    return ClubVersion(catalogue.club_id, catalogue.slug, catalogue.config_version, catalogue.epoch)
 
 
 def _covers(known: ClubVersion, wanted: ClubVersion) -> bool:

@@ -58,9 +58,9 @@ class Occupancy:
             if len(states) < len(days):
                 raise NotFound("There is no such club.", field="club")
             catalogue = self._catalogues.cached(club_id)
-            if catalogue is None or catalogue.config_version < states[0].config_version:
+            if catalogue is None or catalogue.mark != states[0].mark:
                 catalogue = await self._catalogues.current(club_id)
-            if all(state.config_version == catalogue.config_version for state in states):
+            if all(state.mark == catalogue.mark for state in states):
                 return catalogue, states
         raise Unavailable("The club's settings are being changed at the moment. Try again.")
 
@@ -84,9 +84,9 @@ class Occupancy:
             marks = await sql.list_marks(conn, keys)
             for key, mark in marks.items():
                 state = self._kept.get(key)
-                if state is None or (state.epoch, state.config_version, state.total) != mark:
+                if state is None or (*state.mark, state.total) != mark:
                     # Another configuration may have another zone or other units: its days are read afresh.
-                    same = state is not None and (state.epoch, state.config_version) == mark[:2]
+                    same = state is not None and state.mark == mark[:2]
                     state = await self._fetch(conn, key, state if same else None)
                     if state is None:
                         continue
@@ -106,10 +106,10 @@ class Occupancy:
                 state = await sql.fetch_day(conn, club_id, day, day_interval(day, catalogue.tz), known)
                 if state is None:
                     return None
-                if state.config_version == catalogue.config_version and (known is None or state.epoch == known.epoch):
+                if state.mark == catalogue.mark and (known is None or state.epoch == known.epoch):
                     return state
                 known = None
-                catalogue = await self._catalogues.load(club_id, state.config_version, conn=conn)
+                catalogue = await self._catalogues.load(club_id, conn=conn)
         except NotFound:
             return None  # retired a moment ago; others wait for the days of other clubs
         raise Unavailable("The club's settings are being changed at the moment. Try again.")

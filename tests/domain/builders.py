@@ -63,6 +63,7 @@ def club(**changes: Any) -> Catalogue:
         "zone": "Europe/London",
         "currency": "GBP",
         "grid_visibility": "public",
+        "epoch": "e",
         "config_version": 1,
         "policy": Policy(),
         "stacking": "additive",

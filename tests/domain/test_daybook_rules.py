@@ -235,8 +235,9 @@ def test_what_is_gone_from_the_catalogue_is_refused_by_name() -> None:
 def test_who_checked_the_slot_by_the_same_configuration_is_believed_and_by_another_checked_again() -> None:
     store = Store()
     night = book("02:00", "03:00")
-    assert code_of(store.settle(msgspec.structs.replace(night, checked_version=1))[0]) == "accepted"
-    assert code_of(store.settle(msgspec.structs.replace(night, checked_version=2))[0]) == "outside_hours"
+    assert code_of(store.settle(msgspec.structs.replace(night, checked_at=("e", 1)))[0]) == "accepted"
+    for other in (("e", 2), ("restored", 1)):
+        assert code_of(store.settle(msgspec.structs.replace(night, checked_at=other))[0]) == "outside_hours"
 
 
 def test_each_change_is_told_once_with_ids_and_without_addresses() -> None:

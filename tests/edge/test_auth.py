@@ -377,7 +377,7 @@ async def test_what_is_listed_as_open_exists_and_answers_a_stranger(app: Litesta
 def test_a_grid_for_members_is_seen_by_members(visibility: str) -> None:
     catalogue = Catalogue(
         club_id=7, slug="c", name="C", zone="Europe/London", currency="GBP", grid_visibility=visibility,
-        config_version=1, policy=Policy(), stacking="additive", courts=(), coaches=(), equipment=(), hours={},
+        epoch="e", config_version=1, policy=Policy(), stacking="additive", courts=(), coaches=(), equipment=(), hours={},
         exceptions={}, rules=(),
     )  # fmt: skip
     stranger = asking(None)

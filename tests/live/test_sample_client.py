@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,7 @@ from typing import Any
 from server.embedded.process import free_port
 from tests.house import DAY, House
 from tests.live.conftest import StartServer, by_court
-
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "live-protocol.md"
-
-
-def sample() -> str:
-    [code] = re.findall(r"^```python\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
-    return str(code)
+from tests.live.sample import sample
 
 
 def test_the_sample_client_is_short() -> None:

@@ -64,7 +64,7 @@ async def test_control_read_before_the_lock_an_hour_that_was_given_up_is_refused
     first: House, second: House, meeting: Meeting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock, read = sql.lock_footprint, sql.list_taken
-    known: dict[int, tuple[int, dict[int, list[Taken]]]] = {}
+    known: dict[int, tuple[tuple[str, int], dict[int, list[Taken]]]] = {}
 
     async def read_then_lock(
         conn: Connection, club_id: int, people: Iterable[int], days: Iterable[tuple[int, date]], *, patience: float
@@ -76,7 +76,7 @@ async def test_control_read_before_the_lock_an_hour_that_was_given_up_is_refused
 
     async def what_was_read(
         conn: Connection, _club_id: int, _spans: Sequence[tuple[int, datetime, datetime]]
-    ) -> tuple[int, dict[int, list[Taken]]]:
+    ) -> tuple[tuple[str, int], dict[int, list[Taken]]]:
         return known[conn.get_server_pid()]
 
     monkeypatch.setattr(sql, "lock_footprint", read_then_lock)

@@ -127,11 +127,11 @@ async def test_control_without_a_look_at_the_version_a_booking_is_decided_by_rul
 
     async def of_the_known_version(
         conn: Connection, club_id: int, spans: Sequence[tuple[int, datetime, datetime]]
-    ) -> tuple[int, dict[int, list[Taken]]]:
+    ) -> tuple[tuple[str, int], dict[int, list[Taken]]]:
         _, taken = await read(conn, club_id, spans)
         known = first.catalogues.cached(club_id)
         assert known is not None
-        return known.config_version, taken
+        return known.mark, taken
 
     monkeypatch.setattr(sql, "list_taken", of_the_known_version)
 

@@ -197,11 +197,9 @@ async def test_who_holds_the_lock_reloads_in_its_own_transaction(house: House) -
     await house.catalogues.by_slug(None)
     await set_rate(Catalogues(house.context), house.courts[0], 5000)
     async with acquire(house.context.pool) as conn, conn.transaction():
-        version = await conn.fetchval("SELECT config_version FROM clubs")
-        loaded = await house.catalogues.load(house.club_id, version, conn=conn)
+        loaded = await house.catalogues.load(house.club_id, conn=conn)
     assert rate_of(loaded, house.courts[0]) == 5000
     assert house.catalogues.cached(house.club_id) is loaded
-    assert await house.catalogues.load(house.club_id, version) is loaded
 
 
 async def test_the_database_out_of_reach_is_told_to_all_who_wait_and_forgotten(

@@ -8,7 +8,7 @@ import pytest
 
 from server.context import Context
 from server.domain.catalogue import Catalogue
-from server.domain.errors import NotFound, UnknownCourt
+from server.domain.errors import NotFound, OutsideHours, UnknownCourt
 from server.domain.grid import row_of
 from server.domain.people import Identity
 from server.usecases.clubs import retire_club
@@ -63,6 +63,31 @@ async def test_a_day_is_cut_at_the_midnights_of_the_zone_that_the_club_has_now(h
     catalogue, state = await other.occupancy.day(house.club_id, DAY)
     row = row_of(catalogue, catalogue.court_by_id[house.courts[0]], state)
     assert [(cell.s, cell.ref) for cell in row.cells] == [(f"{DAY}T08:00:00+12:00", booking.grid_ref)]
+
+
+async def test_rules_of_a_history_that_was_undone_are_not_taken_for_those_of_the_same_number(house: House) -> None:
+    """As after a restore and as many changes as were lost: the numbers are the same and the rules are others."""
+    player = await house.player()
+    await house.book(player, "07:00", "08:00")
+    pool = house.context.pool
+    async with pool.acquire() as conn, conn.transaction():
+        await conn.execute("UPDATE opening_hours SET opens = 600")
+        await conn.execute("UPDATE instance SET nonce = 'restored'")
+    with pytest.raises(OutsideHours):
+        await house.book(player, "08:00", "09:00")
+    catalogue, _ = await house.occupancy.day(house.club_id, DAY)
+    assert {window.opens for windows in catalogue.hours.values() for window in windows} == {600}
+
+
+async def test_the_grid_of_a_history_that_was_undone_has_not_its_opening_hours(house: House) -> None:
+    before, _ = await house.occupancy.day(house.club_id, DAY)
+    pool = house.context.pool
+    async with pool.acquire() as conn, conn.transaction():
+        await conn.execute("UPDATE opening_hours SET opens = 600")
+        await conn.execute("UPDATE instance SET nonce = 'restored'")
+    after, _ = await house.occupancy.day(house.club_id, DAY)
+    assert before.config_version == after.config_version
+    assert {window.opens for windows in after.hours.values() for window in windows} == {600}
 
 
 async def test_what_was_booked_in_a_club_that_is_retired_is_still_shown(house: House, clock: FrozenClock) -> None:
