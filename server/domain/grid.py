@@ -79,7 +79,7 @@ class DayState(msgspec.Struct, frozen=True, kw_only=True):
 def grown(state: DayState, catalogue: Catalogue, settlement: Settlement) -> DayState | None:
     """The day after a settlement that was written on top of it; None if it was written on top of another state, or
     ended something, which the settlement does not tell by name."""
-    if settlement.writes.freed or state.config_version != catalogue.config_version:
+    if settlement.writes.freed or state.mark != catalogue.mark:
         return None
     versions = {resource: version for (resource, day), version in settlement.versions.items() if day == state.day}
     if any(state.versions.get(resource, 0) + 1 != version for resource, version in versions.items()):
