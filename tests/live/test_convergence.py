@@ -41,7 +41,7 @@ class Wire:
         self.day = Day("riverside", str(DAY))
         self.writable = True
         self.stalled_since: float | None = None
-        self.wake: Any = lambda: None
+        self.wake: Any = lambda _: None
         self.pings: list[dict[str, str]] = []
 
     def on_writable(self, call: Any) -> None:
@@ -210,6 +210,7 @@ class World:
             return
         wire.writable = True
         watcher = self.watchers[number] = Watcher(wire)
+        self.hub.enter(watcher)
         self._learn(*self.database.read())
         topic = wire.day.topic()
         have = {int(court): version for court, version in topic["have"].items()} if "have" in topic else None
@@ -225,7 +226,7 @@ class World:
         wire = self.wires[number % 3]
         wire.writable = not wire.writable
         if wire.writable and self.watchers[number % 3] is not None:
-            wire.wake()
+            wire.wake(0.0)
 
     # -- what must hold --------------------------------------------------------------------------------------
 
@@ -244,7 +245,7 @@ class World:
         """When all sockets drain and Postgres is asked once more, everybody has what it says."""
         for wire in self.wires:
             wire.writable = True
-            wire.wake()
+            wire.wake(0.0)
         self._learn(*self.database.read())
         self.it_tells_everybody()
         for watcher, wire in zip(self.watchers, self.wires, strict=True):
