@@ -179,6 +179,10 @@ CHANGES_NO_GRID = {
     "DELETE /api/admin/clubs/{club_id}": "the topic is taken away: the test below",
     "POST /api/admin/users": "people are on no grid",
     "PATCH /api/admin/users/{user_id}": "people are on no grid",
+    "POST /api/screens/pair": "a screen shows a grid, and is on none",
+    "POST /api/admin/screens": "as its pairing",
+    "PATCH /api/admin/screens/{screen_id}": "as its pairing",
+    "DELETE /api/admin/screens/{screen_id}": "as its pairing; its socket is closed, which its own test sees",
 }
 ABOUT_SESSIONS = ("/api/auth/", "/api/ws-ticket", "/reset", "/verify")
 
