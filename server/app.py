@@ -26,7 +26,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from server.context import Clock, Context, system_clock
-from server.domain.daybook import Settlement
+from server.domain.effects import Settlement
 from server.edge import (
     admin,
     auth,

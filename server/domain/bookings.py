@@ -15,6 +15,7 @@ import msgspec
 from server.domain.errors import Refusal
 from server.domain.pricing import EquipmentItem, Price
 from server.domain.slots import Interval
+from server.domain.waitlist import Entry
 
 
 class Booking(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +131,8 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
     """The mark of the catalogue by which the slot passed the policy; another one checks again."""
     member: bool = True
     """Whether the asker is a member of the club, where a club shows itself to its members alone."""
+    waits: Entry | None = None
+    """How they join the waitlist if somebody has it."""
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,16 +182,92 @@ class Reopen(msgspec.Struct, frozen=True, kw_only=True):
     idempotency: IdempotencyKey | None = None
 
 
-Request = Book | Cancel | Move | Close | Reopen
+class Join(msgspec.Struct, frozen=True, kw_only=True):
+    """Wait for a slot that is taken."""
+
+    op_id: UUID
+    party: Party
+    entry: Entry
+    member: bool = True
+    idempotency: IdempotencyKey | None = None
+
+
+class Leave(msgspec.Struct, frozen=True, kw_only=True):
+    """Wait no more, or decline what is offered. `seen` is the entry as the asker read it."""
+
+    op_id: UUID
+    party: Party
+    seen: Entry
+    idempotency: IdempotencyKey | None = None
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """Book what is held for an entry."""
+
+    op_id: UUID
+    booking_id: UUID
+    grid_ref: str
+    party: Party
+    seen: Entry
+    ref: str | None = None
+    """The hold that is claimed; None is the one that there is."""
+    expected_total: int | None = None
+    idempotency: IdempotencyKey | None = None
+
+
+class Job(msgspec.Struct, frozen=True):
+    """The outbox row that a request works off, and the lease under which it may."""
+
+    outbox_id: UUID
+    lease: UUID
+
+
+class Promote(msgspec.Struct, frozen=True, kw_only=True):
+    """Book what is held for an entry, or offer it: the worker's part. Staff may promote out of turn."""
+
+    op_id: UUID
+    booking_id: UUID
+    grid_ref: str
+    seen: Entry
+    ref: str | None = None
+    """The hold that the worker was told of."""
+    by: Party | None = None
+    """Which staff promotes by hand, whatever is held."""
+    job: Job | None = None
+    idempotency: IdempotencyKey | None = None
+
+
+class Expire(msgspec.Struct, frozen=True, kw_only=True):
+    """End an offer or an entry whose time is over."""
+
+    op_id: UUID
+    seen: Entry
+    job: Job | None = None
+    idempotency: IdempotencyKey | None = None
+
+
+class Rematch(msgspec.Struct, frozen=True, kw_only=True):
+    """Look through the line again: something became free without a request, by time or by the staff's changes."""
+
+    op_id: UUID
+    interval: Interval
+    job: Job | None = None
+    idempotency: IdempotencyKey | None = None
+
+
+Request = Book | Cancel | Move | Close | Reopen | Join | Leave | Claim | Promote | Expire | Rematch
 
 
 # -- answered -----------------------------------------------------------------------------------------------
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """The request was granted: the booking or closure as it is now, and the bookings that had to go."""
+    """The request was granted: the booking, closure or waitlist entry as it is now, and the bookings that had to go."""
 
     booking: Booking | None = None
+    entry: Entry | None = None
+    position: int | None = None
+    """The entry's place in the line."""
     closure: Closure | None = None
     cancelled: tuple[Booking, ...] = ()
 

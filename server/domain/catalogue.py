@@ -63,6 +63,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the price still due when cancelled after the deadline."""
     verified_email_required: bool = False
     quotas: Quotas = Quotas()
+    offer_minutes: int = 30
+    """How long what became free is offered to the first who waits for it."""
+    offer_cutoff: int = 15
+    """What starts within so many minutes is held for nobody any more; whoever comes first has it."""
+    tier_priority: dict[str, int] = {}
+    """Membership tier → its place in the waitlist: a larger number is served first, 0 where nothing is said."""
     prime_windows: dict[int, tuple[Window, ...]] = {}
     """Weekday → windows that count as prime time for the prime quota."""
 

@@ -166,6 +166,13 @@ def check_policy(policy: Policy) -> None:
         _number(days, 0, MAX_HORIZON_DAYS, f"policy.tier_horizon_days.{tier}")
     _number(policy.gap_exempt_minutes, 0, MAX_LEAD, "policy.gap_exempt_minutes")
     _number(policy.cancel_deadline, 0, MAX_LEAD, "policy.cancel_deadline")
+    _number(policy.offer_minutes, 1, MAX_LEAD, "policy.offer_minutes")
+    _number(policy.offer_cutoff, 0, MAX_LEAD, "policy.offer_cutoff")
+    if len(policy.tier_priority) > MAX_TIERS:
+        raise InvalidRequest(f"At most {MAX_TIERS} tiers.", field="policy.tier_priority")
+    for tier, priority in policy.tier_priority.items():
+        _text(tier, "policy.tier_priority", longest=MAX_TIER)
+        _number(priority, -MAX_ORDER, MAX_ORDER, f"policy.tier_priority.{tier}")
     _number(policy.late_cancel_fee_percent, 0, 100, "policy.late_cancel_fee_percent")
     for name in policy.quotas.__struct_fields__:
         limit = getattr(policy.quotas, name)

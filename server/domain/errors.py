@@ -288,6 +288,68 @@ class NotMovable(Refusal):
     status = 409
 
 
+class SlotFree(Refusal):
+    """That is free: book it."""
+
+    code = "slot_free"
+    status = 409
+
+
+class AlreadyWaiting(Refusal):
+    """You wait for that slot already."""
+
+    code = "already_waiting"
+    status = 409
+
+
+class WaitsTooOften(Refusal):
+    """You wait for as many slots as one may. Leave one of them first."""
+
+    code = "waits_too_often"
+    status = 409
+
+
+class TooLate(Refusal):
+    """It begins too soon to wait for it."""
+
+    code = "too_late"
+
+
+class NotWaiting(Refusal):
+    """Nobody waits there any more."""
+
+    code = "not_waiting"
+    status = 409
+
+
+class NotOffered(Refusal):
+    """Nothing is offered to you there at the moment."""
+
+    code = "not_offered"
+    status = 409
+
+
+class AlreadyOffered(Refusal):
+    """That is offered to them already."""
+
+    code = "already_offered"
+    status = 409
+
+
+class OfferExpired(Refusal):
+    """That offer is over: it was taken, declined, or its time has passed."""
+
+    code = "offer_expired"
+    status = 410
+
+
+class OwnClash(Refusal):
+    """You have another booking at that time. Cancel it first."""
+
+    code = "own_clash"
+    status = 409
+
+
 class IdempotencyKeyReused(Refusal):
     """This Idempotency-Key was used with another request. Use a new key for a new request."""
 

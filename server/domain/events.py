@@ -5,12 +5,14 @@ Audit payloads hold ids, resources and times; never a name or an address (DOMAIN
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
 import msgspec
 
 from server.domain.bookings import Booking, Closure
+from server.domain.waitlist import Entry
 
 
 class AuditEvent(msgspec.Struct, frozen=True):
@@ -19,11 +21,14 @@ class AuditEvent(msgspec.Struct, frozen=True):
     id: UUID
     club_id: int
     event_type: str
-    actor_id: int
+    actor_id: int | None
+    """Who did it; None: the system."""
     payload: dict[str, Any]
 
     @classmethod
-    def of_booking(cls, event_id: UUID, event_type: str, booking: Booking, actor_id: int, more: dict[str, Any]) -> Self:
+    def of_booking(
+        cls, event_id: UUID, event_type: str, booking: Booking, actor_id: int | None, more: dict[str, Any]
+    ) -> Self:
         payload: dict[str, Any] = {
             "booking_id": str(booking.id),
             "user_id": booking.user_id,
@@ -33,6 +38,21 @@ class AuditEvent(msgspec.Struct, frozen=True):
         }
         payload.update({name: value for name, value in more.items() if value})
         return cls(event_id, booking.club_id, event_type, actor_id, payload)
+
+    @classmethod
+    def of_entry(
+        cls, event_id: UUID, event_type: str, entry: Entry, actor_id: int | None, more: dict[str, Any]
+    ) -> Self:
+        payload: dict[str, Any] = {
+            "entry_id": str(entry.id),
+            "user_id": entry.user_id,
+            "actor_id": actor_id,
+            "court_id": entry.court_id,
+            "kind": entry.kind,
+            **things_of(entry),
+        }
+        payload.update({name: value for name, value in more.items() if value})
+        return cls(event_id, entry.club_id, event_type, actor_id, payload)
 
     @classmethod
     def of_closure(cls, event_id: UUID, event_type: str, closure: Closure, actor_id: int) -> Self:
@@ -53,6 +73,8 @@ class Message(msgspec.Struct, frozen=True):
     club_id: int
     kind: str
     payload: dict[str, Any]
+    run_at: datetime | None = None
+    """When it is due; None is at once."""
 
 
 class LedgerEntry(msgspec.Struct, frozen=True):
@@ -72,10 +94,14 @@ class LedgerEntry(msgspec.Struct, frozen=True):
 
 def place_of(booking: Booking) -> dict[str, Any]:
     """A booking's resources and times, for an audit payload."""
+    return {"court_id": booking.court_id, **things_of(booking)}
+
+
+def things_of(wish: Booking | Entry) -> dict[str, Any]:
+    """Coach, equipment and times of a booking or of what somebody waits for."""
     return {
-        "court_id": booking.court_id,
-        "coach_id": booking.coach_id,
-        "equipment": [{"equipment_id": item.equipment_id, "quantity": item.quantity} for item in booking.equipment],
-        "start_ts": booking.interval.start.isoformat(),
-        "end_ts": booking.interval.end.isoformat(),
+        "coach_id": wish.coach_id,
+        "equipment": [{"equipment_id": item.equipment_id, "quantity": item.quantity} for item in wish.equipment],
+        "start_ts": wish.interval.start.isoformat(),
+        "end_ts": wish.interval.end.isoformat(),
     }

@@ -16,7 +16,7 @@ import msgspec
 from server.domain import policy
 from server.domain.capacity import Taken
 from server.domain.catalogue import Catalogue, Court
-from server.domain.daybook import Settlement
+from server.domain.effects import Settlement
 from server.domain.slots import Interval, days_of, isoformat, merged
 
 
@@ -87,7 +87,7 @@ def grown(state: DayState, catalogue: Catalogue, settlement: Settlement) -> DayS
     uses = dict(state.uses)
     for new in settlement.writes.allocations:
         if state.day in days_of(Interval(new.start, new.end), catalogue.tz):
-            use = Use(new.ref, new.kind, new.start, new.end, new.quantity, new.note, None)
+            use = Use(new.ref, new.kind, new.start, new.end, new.quantity, new.note, new.until)
             uses[new.resource_id] = (*uses.get(new.resource_id, ()), use)
     return msgspec.structs.replace(
         state, versions={**state.versions, **versions}, uses=uses, total=state.total + len(versions)

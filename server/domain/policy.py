@@ -167,13 +167,24 @@ def last_bookable_day(catalogue: Catalogue, now: datetime, tier: str | None) -> 
 
     Today and the tier's horizon; until today's release minute one day fewer.
     """
-    policy = catalogue.policy
-    days = policy.horizon_days if tier is None else policy.tier_horizon_days.get(tier, policy.horizon_days)
+    days = horizon_days(catalogue, tier)
     today = local_day(now, catalogue.tz)
     # Compared as instants: on the wall clock a release in an hour that occurs twice would be taken back.
-    if now < at_minute(today, policy.horizon_release, catalogue.tz):
+    if now < at_minute(today, catalogue.policy.horizon_release, catalogue.tz):
         days -= 1
-    return today + timedelta(days=min(days, LONGEST_HORIZON_DAYS))
+    return today + timedelta(days=days)
+
+
+def horizon_days(catalogue: Catalogue, tier: str | None) -> int:
+    """How many days ahead a member of that tier may book."""
+    policy = catalogue.policy
+    days = policy.horizon_days if tier is None else policy.tier_horizon_days.get(tier, policy.horizon_days)
+    return min(days, LONGEST_HORIZON_DAYS)
+
+
+def end_of_horizon(catalogue: Catalogue, now: datetime, tier: str | None) -> datetime:
+    """When bookings of a member of that tier must have ended."""
+    return day_interval(last_bookable_day(catalogue, now, tier), catalogue.tz).end
 
 
 def check_gaps(

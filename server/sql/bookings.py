@@ -16,7 +16,7 @@ import msgspec
 
 from server.domain.bookings import Booking, Closure
 from server.domain.capacity import Taken
-from server.domain.daybook import Answer, Writes
+from server.domain.effects import Answer, Writes
 from server.domain.footprint import ResourceDay
 from server.domain.pricing import EquipmentItem, Price, PriceLine
 from server.domain.slots import Interval, day_interval
@@ -83,7 +83,7 @@ LIST_TAKEN = """
 SELECT (SELECT grid_epoch()) AS epoch, c.config_version, a.id, a.resource_id, a.owner, a.kind, a.start, a.stop, a.quantity
 FROM clubs c
 LEFT JOIN LATERAL (
-    SELECT x.id, x.resource_id, coalesce(x.booking_id, x.closure_id) AS owner, x.kind,
+    SELECT x.id, x.resource_id, coalesce(x.booking_id, x.closure_id, x.entry_id) AS owner, x.kind,
            lower(x.during) AS start, upper(x.during) AS stop, x.quantity
     FROM unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[]) AS asked(resource_id, from_ts, to_ts)
     JOIN LATERAL (
@@ -273,6 +273,9 @@ WITH freed AS (
 ), freed_closures AS (
     UPDATE allocations SET active = false
     WHERE active AND closure_id = ANY($1::uuid[])
+), let_go AS (
+    UPDATE allocations SET active = false
+    WHERE active AND entry_id = ANY($1::uuid[])
 ), cancelled AS (
     UPDATE bookings SET status = 'cancelled', cancelled_at = $3, revision = revision + 1
     WHERE id = ANY($2::uuid[])
@@ -341,20 +344,21 @@ WITH booked AS (
       AS b(id, court_id, user_id, coach_id, start_ts, end_ts, grid_ref, equipment, currency, total, lines,
         cancel_until, fee, created_by)
 ), allocated AS (
-    INSERT INTO allocations (club_id, resource_id, exclusive, booking_id, closure_id, kind, during, quantity, ref, note)
+    INSERT INTO allocations (club_id, resource_id, exclusive, booking_id, closure_id, kind, during, quantity, ref, note,
+        entry_id, until)
     SELECT $1, a.resource_id, a.exclusive, a.booking_id, a.closure_id, a.kind, tstzrange(a.start, a.stop, '[)'),
-        a.quantity, a.ref, a.note
+        a.quantity, a.ref, a.note, a.entry_id, a.until
     FROM unnest($17::bigint[], $18::bool[], $19::uuid[], $20::uuid[], $21::text[], $22::timestamptz[],
-        $23::timestamptz[], $24::int[], $25::text[], $26::text[])
-      AS a(resource_id, exclusive, booking_id, closure_id, kind, start, stop, quantity, ref, note)
+        $23::timestamptz[], $24::int[], $25::text[], $26::text[], $41::uuid[], $42::timestamptz[])
+      AS a(resource_id, exclusive, booking_id, closure_id, kind, start, stop, quantity, ref, note, entry_id, until)
 ), audited AS (
     INSERT INTO audit_events (id, club_id, event_type, actor_id, payload, created_at)
     SELECT e.id, $1, e.event_type, e.actor_id, e.payload, $2
     FROM unnest($27::uuid[], $28::text[], $29::bigint[], $30::jsonb[]) AS e(id, event_type, actor_id, payload)
 ), posted AS (
     INSERT INTO outbox (id, club_id, kind, payload, created_at, run_at)
-    SELECT o.id, $1, o.kind, o.payload, $2, $2
-    FROM unnest($31::uuid[], $32::text[], $33::jsonb[]) AS o(id, kind, payload)
+    SELECT o.id, $1, o.kind, o.payload, $2, coalesce(o.run_at, $2)
+    FROM unnest($31::uuid[], $32::text[], $33::jsonb[], $43::timestamptz[]) AS o(id, kind, payload, run_at)
 ), owed AS (
     INSERT INTO ledger (club_id, booking_id, user_id, kind, amount, currency, created_at)
     SELECT $1, l.booking_id, l.user_id, l.kind, l.amount, l.currency, $2
@@ -414,6 +418,9 @@ async def insert_settled(conn: Connection, club_id: int, writes: Writes, now: da
         [row.currency for row in ledger],
         [resource for resource, _ in touched],
         [day for _, day in touched],
+        [row.entry_id for row in allocations],
+        [row.until for row in allocations],
+        [row.run_at for row in outbox],
     )
     return {(row[0], row[1]): row[2] for row in changed}
 

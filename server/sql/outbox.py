@@ -80,6 +80,30 @@ async def update_done(conn: Connection, *, row_id: UUID, lease: UUID) -> bool:
     return bool(await conn.execute(UPDATE_DONE, row_id, lease) == "UPDATE 1")
 
 
+LIST_LEASED = """
+SELECT id FROM outbox
+JOIN unnest($1::uuid[], $2::uuid[]) AS asked(row_id, asked_lease) ON id = row_id AND lease = asked_lease
+WHERE done_at IS NULL AND parked_at IS NULL
+FOR UPDATE OF outbox
+"""
+
+
+async def list_leased(conn: Connection, leased: Sequence[tuple[UUID, UUID]]) -> set[UUID]:
+    """Which of these (row, lease) are still so; they stay so until the transaction ends."""
+    rows = await conn.fetch(LIST_LEASED, [row_id for row_id, _ in leased], [lease for _, lease in leased])
+    return {row["id"] for row in rows}
+
+
+UPDATE_ALL_DONE = """
+UPDATE outbox SET done_at = now(), lease = NULL, leased_until = NULL, last_error = NULL WHERE id = ANY($1::uuid[])
+"""
+
+
+async def update_all_done(conn: Connection, row_ids: Sequence[UUID]) -> None:
+    """Settle rows that `list_leased` has locked, in the transaction that does what they ask for."""
+    await conn.execute(UPDATE_ALL_DONE, row_ids)
+
+
 UPDATE_PARKED = """
 UPDATE outbox SET parked_at = now(), lease = NULL, leased_until = NULL, last_error = $3, payload = payload - 'token'
 WHERE id = $1 AND lease = $2

@@ -7,6 +7,8 @@ the first migration, and a test compares both.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -31,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, TSTZRANGE, UUID, ExcludeConstraint
 
 NO_DOUBLE_BOOKING = "allocations_no_double_booking"
+WAITS_ONCE = "waitlist_entries_user_id_slot_hash_key"
 POOL_NOT_OVERSOLD = "allocations_pool_not_oversold"
 """Raised by the trigger `allocations_pool_backstop`; not a declared constraint, but reported under this name."""
 
@@ -455,12 +458,15 @@ allocations = Table(
     Column("ref", Text, nullable=False, comment="The cell's name on the grid."),
     Column("note", Text, comment="A closure's reason."),
     Column("until", _instant(), comment="A hold's deadline."),
+    Column("entry_id", UUID, comment="Whom it is held for. No foreign key: the entry ends, the allocation stays."),
     ForeignKeyConstraint(
         ["resource_id", "exclusive"], ["resources.id", "resources.exclusive"], name="allocations_resource_fkey"
     ),
     CheckConstraint("kind IN ('booked', 'coaching', 'held', 'closed')", name="kind_known"),
     CheckConstraint(
-        "num_nonnulls(booking_id, closure_id) = 1 AND (kind = 'closed') = (closure_id IS NOT NULL)", name="owner"
+        "num_nonnulls(booking_id, closure_id, entry_id) = 1 AND (kind = 'closed') = (closure_id IS NOT NULL)"
+        " AND (kind = 'held') = (entry_id IS NOT NULL)",
+        name="owner",
     ),
     CheckConstraint("quantity > 0 AND (NOT exclusive OR quantity = 1)", name="quantity_fits"),
     # Without this the exclusion constraint has holes: an empty range overlaps nothing, an infinite one hides
@@ -490,6 +496,7 @@ allocations = Table(
     ),
     Index("idx_allocations_booking_id", "booking_id", postgresql_where=text("active AND booking_id IS NOT NULL")),
     Index("idx_allocations_closure_id", "closure_id", postgresql_where=text("active AND closure_id IS NOT NULL")),
+    Index("idx_allocations_entry_id", "entry_id", postgresql_where=text("active AND entry_id IS NOT NULL")),
     comment="Who has which resource when. Never moved in place: a move deactivates and inserts.",
 )
 
@@ -501,6 +508,63 @@ resource_days = Table(
     Column("version", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("resource_id", "day"),
     comment="The lock and the version of one resource's day. No row means version 0; rows are never deleted.",
+)
+
+
+def _wish() -> list[Column[Any]]:
+    """What somebody waits for; a waiting entry and an ended one have the same."""
+    return [
+        Column("id", UUID, primary_key=True),
+        _club_id(),
+        Column("user_id", BigInteger, ForeignKey("users.id"), nullable=False),
+        Column("slot_hash", Text, nullable=False, comment="domain.waitlist.slot_hash"),
+        Column("court_id", BigInteger, ForeignKey("courts.id"), comment="NULL: any court of the kind."),
+        Column("kind", Text, comment="The sport, where any court of it will do."),
+        Column("start_ts", _instant(), nullable=False),
+        Column("end_ts", _instant(), nullable=False),
+        Column("coach_id", BigInteger, ForeignKey("coaches.id")),
+        Column("equipment", JSONB, nullable=False, server_default="[]", comment="[{equipment_id, quantity}]"),
+        Column("auto_book", Boolean, nullable=False, comment="Book at once; otherwise offer."),
+        Column("max_price", BigInteger, comment="Minor units; above it nothing is booked at once."),
+        Column("not_after", _instant(), comment="Not wanted any more from then on."),
+        Column(
+            "priority", Integer, nullable=False, comment="Of the tier, when they joined; the larger is served first."
+        ),
+        _created_at(),
+    ]
+
+
+waitlist_entries = Table(
+    "waitlist_entries",
+    metadata,
+    *_wish(),
+    Column("held_court_id", BigInteger, ForeignKey("courts.id"), comment="The court that is held for them."),
+    Column("held_ref", Text, comment="The hold's name on the grid."),
+    Column("held_price", BigInteger, comment="What it costs, in minor units."),
+    Column("held_until", _instant(), comment="Until when it is offered; NULL: the worker has yet to book or offer it."),
+    CheckConstraint("num_nonnulls(court_id, kind) = 1", name="place"),
+    CheckConstraint("start_ts < end_ts", name="times_in_order"),
+    CheckConstraint("max_price >= 0 AND (auto_book OR max_price IS NULL)", name="max_price_fits"),
+    CheckConstraint(
+        "num_nonnulls(held_court_id, held_ref, held_price) IN (0, 3) AND (held_until IS NULL OR held_ref IS NOT NULL)",
+        name="hold_whole",
+    ),
+    UniqueConstraint("user_id", "slot_hash", name=WAITS_ONCE),
+    Index("idx_waitlist_slot_hash", "slot_hash", "created_at"),
+    Index("idx_waitlist_entries_club_id", "club_id", "start_ts"),
+    comment="Who waits. Whoever waits no more is in waitlist_history.",
+)
+
+waitlist_history = Table(
+    "waitlist_history",
+    metadata,
+    *_wish(),
+    Column("outcome", Text, nullable=False),
+    Column("ended_at", _instant(), nullable=False),
+    Column("booking_id", UUID, ForeignKey("bookings.id"), comment="What they got, or what closed the entry."),
+    CheckConstraint("outcome IN ('promoted', 'left', 'expired', 'closed')", name="outcome_known"),
+    Index("idx_waitlist_history_user_id", "user_id", "ended_at"),
+    comment="Entries that have ended.",
 )
 
 ledger = Table(

@@ -5,17 +5,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
 
 from server.context import Context
-from server.domain.bookings import Cancel, Close, Move, Reopen, Request
+from server.domain.bookings import (
+    Book,
+    Cancel,
+    Claim,
+    Close,
+    Expire,
+    Join,
+    Leave,
+    Move,
+    Promote,
+    Rematch,
+    Reopen,
+    Request,
+)
 from server.domain.catalogue import Catalogue
-from server.domain.daybook import Daybook, Settlement, settle
-from server.domain.footprint import Footprint, footprint_of
+from server.domain.daybook import settle
+from server.domain.effects import Daybook, Settlement
+from server.domain.footprint import Footprint, footprint_of, spans_of
+from server.domain.slots import Interval
+from server.domain.waitlist import Entry
 from server.sql import bookings as sql
+from server.sql import outbox, waitlist
 from server.sql.connection import OUT_OF_REACH, Connection, acquire
 from server.usecases.catalogue import Catalogues
 from server.usecases.ids import uuid7
@@ -75,8 +92,9 @@ class Attempt:
                 await conn.execute("ROLLBACK")
 
     async def _within(self, conn: Connection, catalogue: Catalogue) -> Settlement | Catalogue:
-        """Decide and write inside the transaction; or return the catalogue that is in force to begin again with."""
-        footprint = footprint_of(catalogue, self.requests)
+        """Decide and write inside the transaction; or return the catalogue to begin again with."""
+        waiters = await self._waiters(conn, catalogue)
+        footprint = footprint_of(catalogue, self.requests, waiters.values())
         try:
             await sql.lock_footprint(conn, self.club_id, footprint.people, footprint.locks, patience=self.patience)
         except (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
@@ -88,20 +106,43 @@ class Attempt:
         if mark != catalogue.mark:
             return await self.catalogues.load(self.club_id, conn=conn)
         daybook = Daybook(catalogue=catalogue, taken=taken)
+        daybook.entries = await self._waiters(conn, catalogue)
+        if daybook.entries and not footprint.covers(
+            footprint_of(catalogue, self.requests, daybook.entries.values())
+        ):
+            return catalogue  # somebody has joined meanwhile whom this could serve, and needs more than is locked
         await self._read_the_rest(conn, daybook, footprint)
         settlement = settle(daybook, self.requests, now=now, new_id=lambda: uuid7(now))
+        await self._write(conn, settlement, now)
+        return settlement
+
+    async def _write(self, conn: Connection, settlement: Settlement, now: datetime) -> None:
         writes = settlement.writes
         await sql.update_freed(conn, writes, now)
         if writes.closed:
             await sql.insert_closures(conn, writes.closed)
-        if writes.audit:
+        if writes.audit or writes.outbox:
             settlement.versions = await sql.insert_settled(conn, self.club_id, writes, now)
+        if writes.entries or writes.ended:
+            await waitlist.insert_lined(conn, writes, now)
         if writes.answers:
             await sql.insert_answers(conn, writes, now)
-        return settlement
+        if writes.done:
+            await outbox.update_all_done(conn, writes.done)
+
+    async def _waiters(self, conn: Connection, catalogue: Catalogue) -> dict[UUID, Entry]:
+        """Those who wait for what the requests may free, or whom they name; nothing is asked where nobody can."""
+        named = {request.seen.id for request in self.requests if isinstance(request, Leave | Claim | Promote | Expire)}
+        spans: list[Interval] = []
+        waiters: dict[UUID, Entry] = {}
+        # What is given up by the way may free more, at other times.
+        while spans != (wider := spans_of(catalogue, self.requests, waiters.values())):
+            spans = wider
+            waiters = await waitlist.list_near(conn, self.club_id, spans, named)
+        return waiters
 
     async def _read_the_rest(self, conn: Connection, daybook: Daybook, footprint: Footprint) -> None:
-        """What only some batches need: named bookings and closures, quota use, idempotency keys."""
+        """What only some batches need: named bookings and closures, quota use, idempotency keys, leases of jobs."""
         named = {booking_id for request in self.requests for booking_id in _named_bookings(request)}
         if named:
             daybook.bookings = await sql.list_bookings_by_id(conn, named)
@@ -110,8 +151,18 @@ class Attempt:
         if closures:
             daybook.closures = await sql.list_closures_by_id(conn, closures)
         now = self.context.clock()
-        if footprint.people and daybook.catalogue.policy.quotas.any_set:
-            daybook.held = await sql.list_held(conn, self.club_id, footprint.people, now - HELD_LOOK_BACK)
+        people = {entry.user_id for entry in daybook.entries.values()}
+        if daybook.catalogue.policy.quotas.any_set:
+            people |= footprint.people
+        if people:
+            daybook.held = await sql.list_held(conn, self.club_id, people, now - HELD_LOOK_BACK)
+        joining = {r.entry.user_id for r in self.requests if isinstance(r, Join)}
+        joining |= {r.waits.user_id for r in self.requests if isinstance(r, Book) and r.waits is not None}
+        if joining:
+            daybook.lines = await waitlist.list_lines(conn, self.club_id, joining)
+        jobs = [r.job for r in self.requests if isinstance(r, Promote | Expire | Rematch) and r.job is not None]
+        if jobs:
+            daybook.jobs = await outbox.list_leased(conn, [(job.outbox_id, job.lease) for job in jobs])
         keys = {request.idempotency.identity for request in self.requests if request.idempotency is not None}
         if keys:
             daybook.answers = await sql.list_answers(conn, keys, now - ANSWERS_KEPT)

@@ -16,7 +16,7 @@ import structlog
 from server.context import Context
 from server.domain import errors
 from server.domain.bookings import Accepted, Outcome, Replay, Request
-from server.domain.daybook import Settlement
+from server.domain.effects import Settlement
 from server.domain.errors import Refusal, Unavailable
 from server.domain.footprint import footprint_of
 from server.sql import bookings as sql

@@ -13,7 +13,7 @@ from datetime import date
 
 from server.context import Context
 from server.domain.catalogue import Catalogue
-from server.domain.daybook import Settlement
+from server.domain.effects import Settlement
 from server.domain.errors import NotFound, Unavailable
 from server.domain.grid import DayState, grown
 from server.domain.slots import day_interval

@@ -25,7 +25,8 @@ from server.domain.bookings import (
 )
 from server.domain.capacity import Taken
 from server.domain.catalogue import Catalogue, Coach, Window
-from server.domain.daybook import Allocation, Answer, Daybook, Settlement, Writes, settle
+from server.domain.daybook import settle
+from server.domain.effects import Allocation, Answer, Daybook, Settlement, Writes
 from server.domain.errors import Refusal
 from server.domain.footprint import footprint_of
 from server.domain.pricing import EquipmentItem
@@ -190,7 +191,7 @@ class Store:
         """In the desk's order: what ends, then what begins."""
         self.written.append(writes)
         freed = set(writes.freed)
-        self.active = [row for row in self.active if (row.booking_id or row.closure_id) not in freed]
+        self.active = [row for row in self.active if row.owner not in freed]
         for booking in (*writes.cancelled, *writes.moved, *writes.booked):
             self.bookings[booking.id] = booking
         for closure in (*writes.lifted, *writes.reclosed, *writes.closed):
@@ -207,9 +208,7 @@ class Store:
 
 
 def taken_of(row: Allocation) -> Taken:
-    owner = row.booking_id or row.closure_id
-    assert owner is not None
-    return Taken(owner, row.kind, row.start, row.end, row.quantity)
+    return Taken(row.owner, row.kind, row.start, row.end, row.quantity)
 
 
 def rackets(quantity: int) -> tuple[EquipmentItem, ...]:

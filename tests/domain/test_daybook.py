@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from server.domain.bookings import Accepted, Book, Move, Request
 from server.domain.capacity import Taken
 from server.domain.catalogue import Policy, Quotas
-from server.domain.daybook import Settlement, settle
+from server.domain.daybook import settle
+from server.domain.effects import Settlement
 from server.domain.footprint import footprint_of
 from tests.domain.desks import (
     NOW,

@@ -21,7 +21,7 @@ from server.context import Context
 from server.domain import errors
 from server.domain.bookings import Accepted, Book, Booking, Party
 from server.domain.catalogue import Policy, Quotas
-from server.domain.daybook import Writes
+from server.domain.effects import Writes
 from server.domain.grid import row_of
 from server.domain.slots import Interval
 from server.embedded.valkey import Valkey

@@ -11,7 +11,7 @@ import pytest
 
 from server.domain.bookings import Accepted, Booking
 from server.domain.capacity import Taken
-from server.domain.daybook import Writes
+from server.domain.effects import Writes
 from server.domain.people import Identity
 from server.sql import bookings as sql
 from server.sql.connection import Connection

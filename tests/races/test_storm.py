@@ -14,7 +14,7 @@ import pytest
 
 from server.domain.bookings import Accepted, Booking, Closure
 from server.domain.catalogue import Policy, Quotas
-from server.domain.daybook import Settlement
+from server.domain.effects import Settlement
 from server.domain.errors import Refusal, Unavailable
 from server.domain.people import Identity
 from server.settings import Settings

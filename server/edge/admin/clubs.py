@@ -32,7 +32,7 @@ from server.edge.admin.wire import (
 )
 from server.edge.errors import problems
 from server.edge.identity import identity_of, require_admin, require_founder, require_staff
-from server.edge.requests import Count, Id, PathId, documented, query_of
+from server.edge.requests import Count, Id, Int32, PathId, documented, query_of
 from server.usecases import clubs as usecases
 from server.usecases.configuration import Stored
 
@@ -56,7 +56,7 @@ class QuotasWire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class PolicyChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The booking rules to change. `quotas`, `tier_horizon_days` and `prime_windows` replace all that there were."""
+    """The booking rules to change. `quotas`, `prime_windows` and what is by tier replace all that there were."""
 
     granularity: Minutes | UnsetType = UNSET
     min_duration: Minutes | UnsetType = UNSET
@@ -69,6 +69,9 @@ class PolicyChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     cancel_deadline: Count | UnsetType = UNSET
     late_cancel_fee_percent: Percent | UnsetType = UNSET
     verified_email_required: bool | UnsetType = UNSET
+    offer_minutes: Count | UnsetType = UNSET
+    offer_cutoff: Count | UnsetType = UNSET
+    tier_priority: dict[str, Int32] | UnsetType = UNSET
     quotas: QuotasWire | UnsetType = UNSET
     prime_windows: Week | UnsetType = UNSET
 
@@ -87,6 +90,9 @@ class PolicyWire(msgspec.Struct, frozen=True, kw_only=True):
     cancel_deadline: int
     late_cancel_fee_percent: int
     verified_email_required: bool
+    offer_minutes: int
+    offer_cutoff: int
+    tier_priority: dict[str, int]
     quotas: QuotasWire
     prime_windows: list[DayWindowWire]
 
