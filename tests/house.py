@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -19,11 +20,16 @@ from server.domain.bookings import Accepted, Booking
 from server.domain.catalogue import Policy
 from server.domain.people import Identity, Membership
 from server.domain.pricing import EquipmentItem
+from server.domain.waitlist import Entry
+from server.sql.connection import acquire
+from server.sql.waitlist import fetch_entry
 from server.usecases.bookings import Bookings, Wanted
 from server.usecases.catalogue import Catalogues
 from server.usecases.closures import Closures
 from server.usecases.desk import Desks
 from server.usecases.occupancy import Occupancy
+from server.usecases.promotion import work_off_due
+from server.usecases.waitlist import Waitlist, Wish
 
 DAY = date(2031, 5, 15)
 """The day on which tests book: the one after `tests.conftest.MORNING`, a Thursday, BST in London."""
@@ -58,6 +64,7 @@ class House:
     desks: Desks = field(init=False)
     bookings: Bookings = field(init=False)
     closures: Closures = field(init=False)
+    waitlist: Waitlist = field(init=False)
     occupancy: Occupancy = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,6 +73,7 @@ class House:
         self.desks = Desks(self.context, self.catalogues, after_commit=self.occupancy.committed)
         self.bookings = Bookings(self.context, self.catalogues, self.desks)
         self.closures = Closures(self.context, self.catalogues, self.desks)
+        self.waitlist = Waitlist(self.context, self.catalogues, self.desks, self.bookings)
 
     def another_process(self) -> House:
         """The same club seen by use cases of their own, as another server process has them."""
@@ -94,6 +102,34 @@ class House:
         assert isinstance(outcome, Accepted)
         assert outcome.booking is not None
         return outcome.booking
+
+    async def wait(self, who: Identity, start: str, end: str, **more: Any) -> Entry:
+        """Wait at local times of `DAY`; for the first court unless `court_id` or `kind` says otherwise."""
+        if "kind" not in more:
+            more.setdefault("court_id", self.courts[0])
+        day = more.pop("day", DAY)
+        wish = Wish(start_ts=f"{day}T{start}:00", end_ts=f"{day}T{end}:00", **more)
+        outcome = await self.waitlist.join(who, wish, lambda _: None)
+        assert isinstance(outcome, Accepted)
+        assert outcome.entry is not None
+        return outcome.entry
+
+    async def work(self) -> None:
+        """Do what a worker does, until nothing is due."""
+        while await work_off_due(self.context, self.desks, limit=64):
+            pass
+
+    async def entry(self, entry_id: UUID) -> Entry | None:
+        """Somebody who waits, as it is now."""
+        async with acquire(self.context.pool) as conn:
+            return await fetch_entry(conn, entry_id)
+
+    async def outcome(self, entry_id: UUID) -> str | None:
+        """How an entry ended."""
+        said: str | None = await self.context.pool.fetchval(
+            "SELECT outcome FROM waitlist_history WHERE id = $1", entry_id
+        )
+        return said
 
     def wanted(self, start: str, end: str, *, day: date = DAY, rackets: int = 0, **more: Any) -> Wanted:
         more.setdefault("court_id", self.courts[0])

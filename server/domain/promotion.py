@@ -283,7 +283,9 @@ def _admitted(daybook: Daybook, entry: Entry, court_id: int, now: datetime) -> P
         _check_open(catalogue, court, entry, now)
         if _clashes(daybook, entry):
             return errors.OwnClash()
-        _, price = admit(daybook, _booking_of(entry, court_id, None), now, ignoring=None, owner=entry.id)
+        # The slot is checked: nearer to its release than `admit` would let it be.
+        place = msgspec.structs.replace(_booking_of(entry, court_id, None), checked_version=catalogue.config_version)
+        _, price = admit(daybook, place, now, ignoring=None, owner=entry.id)
     except Refusal as refusal:
         return refusal
     if entry.auto_book and entry.max_price is not None and price.total > entry.max_price:

@@ -52,6 +52,10 @@ class Interval(msgspec.Struct, frozen=True, order=True):
         return elapsed.days * MINUTES_PER_DAY + elapsed.seconds // 60
 
 
+ALWAYS = Interval(datetime(2, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
+"""All time that can be written, with a day to spare at each end."""
+
+
 def parse_instant(text: str, tz: ZoneInfo, *, field: str | None = None) -> datetime:
     """The instant, in UTC, that a date and time in ISO 8601 (RFC 3339) form means.
 

@@ -22,12 +22,12 @@ from server.domain.catalogue import Catalogue
 from server.domain.errors import BadTime, InvalidRequest, NotFound, Refusal, UnknownCourt
 from server.domain.people import Identity
 from server.domain.pricing import EquipmentItem, Price
-from server.domain.slots import FIRST_YEAR, LAST_YEAR, Interval, day_interval, isoformat, parse_instant
+from server.domain.slots import ALWAYS, FIRST_YEAR, LAST_YEAR, Interval, day_interval, isoformat, parse_instant
 from server.edge.answers import Encoded, encoded
 from server.edge.errors import PROBLEM_JSON, problem_document, problems
 from server.edge.identity import identity_of, may_see, require_staff
 from server.edge.requests import Count, Id, documented, header_of, query_of
-from server.usecases.bookings import ALWAYS, Bookings, Change, Wanted, distinct
+from server.usecases.bookings import Bookings, Change, Wanted, distinct
 from server.usecases.catalogue import Catalogues
 
 Moment = Annotated[str, msgspec.Meta(max_length=40, description="ISO 8601; without an offset the club's local time.")]

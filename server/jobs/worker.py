@@ -1,7 +1,7 @@
 """The worker process: what the outbox asks for is done here.
 
-Three loops, each kept up by a supervisor: the sweeper, which works on Postgres alone; arq, which only makes the
-sweeper look sooner; and housekeeping. With Redis away or frozen, arq's loop fails or hangs by itself, and the
+Loops, each kept up by a supervisor: two sweepers, one for the waitlist and one for mails, which work on Postgres
+alone; arq, which only makes them look sooner; and housekeeping. With Redis away or frozen, arq's loop fails or hangs by itself, and the
 work goes on at the sweeper's pace.
 
 Nothing that it commits today is on a grid. A loop that books or frees gets desks whose `after_commit` tells a `Feed`
@@ -29,13 +29,17 @@ from server.edge.telemetry import configure_logging
 from server.live.redis import create_redis
 from server.settings import Settings
 from server.sql.connection import OUT_OF_REACH, create_pool
+from server.usecases.catalogue import Catalogues
+from server.usecases.desk import Desks
 from server.usecases.housekeeping import clear_away
 from server.usecases.notifications import deliver_due
+from server.usecases.promotion import work_off_due
 from server.usecases.wake import JOB, QUEUE, arq_client
 
 SWEEP_INTERVAL = 2.0
 HOUSEKEEPING_INTERVAL = 3600.0
 BATCH = 20
+JOBS_BATCH = 64
 POOL_SIZE = 4
 REDIS_TIMEOUT = 5.0
 """Seconds after which arq gives a silent Redis up; a half-open connection would hold it for ever."""
@@ -61,11 +65,19 @@ class Signals:
 
     def __init__(self) -> None:
         self.due = asyncio.Event()
+        """A mail may be."""
+        self.jobs_due = asyncio.Event()
+        """A job of the waitlist may be."""
         self.stopping = asyncio.Event()
+
+    def wake(self) -> None:
+        """Have both sweepers look now."""
+        self.jobs_due.set()
+        self.due.set()
 
     def stop(self) -> None:
         self.stopping.set()
-        self.due.set()  # whoever waits for work is to look up
+        self.wake()  # whoever waits for work is to look up
 
 
 async def run(settings: Settings) -> None:
@@ -98,17 +110,26 @@ async def run(settings: Settings) -> None:
 async def tend(context: Context, signals: Signals) -> None:
     """Keep the loops up until it is time to stop, then end them."""
     log.info("worker_started", pid=os.getpid())
-    sweeper = asyncio.create_task(keep_up("sweeper", lambda: sweep(context, signals), signals))
+    catalogues = Catalogues(context)
+    desks = Desks(context, catalogues, after_commit=lambda _club, _settlement: signals.wake())
+    sweepers = {
+        asyncio.create_task(keep_up("promotions", lambda: promote(context, desks, signals), signals)),
+        asyncio.create_task(keep_up("sweeper", lambda: sweep(context, signals), signals)),
+    }
     helpers = [
         asyncio.create_task(keep_up("arq", lambda: serve_arq(context.settings, signals), signals)),
         asyncio.create_task(keep_up("housekeeping", lambda: keep_house(context, signals), signals)),
     ]
     try:
         await signals.stopping.wait()
-        await asyncio.wait({sweeper}, timeout=GRACE)
+        await asyncio.wait(sweepers, timeout=GRACE)
     finally:
         signals.stop()
-        await _end(sweeper, *helpers)
+        await _end(*sweepers, *helpers)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await desks.close()
+        await catalogues.close()
         log.info("worker_stopped")
 
 
@@ -135,6 +156,15 @@ async def keep_up(name: str, work: Callable[[], Awaitable[None]], signals: Signa
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
+async def promote(context: Context, desks: Desks, signals: Signals) -> None:
+    """Work off what the waitlist asks for, then look again when woken, or else every `SWEEP_INTERVAL` seconds."""
+    while not signals.stopping.is_set():
+        signals.jobs_due.clear()
+        taken = await work_off_due(context, desks, limit=JOBS_BATCH)
+        if taken < JOBS_BATCH and not signals.stopping.is_set():
+            await _idle(signals.jobs_due, SWEEP_INTERVAL)
+
+
 async def sweep(context: Context, signals: Signals) -> None:
     """Deliver what is due, then look again when woken, or else every `SWEEP_INTERVAL` seconds."""
     while not signals.stopping.is_set():
@@ -154,7 +184,7 @@ async def keep_house(context: Context, signals: Signals) -> None:
 async def drain_outbox(ctx: dict[Any, Any]) -> None:
     """The arq job: have the sweeper look now. It does no work itself, so nothing is lost with it."""
     signals: Signals = ctx["signals"]
-    signals.due.set()
+    signals.wake()
 
 
 async def serve_arq(settings: Settings, signals: Signals) -> None:

@@ -29,10 +29,11 @@ from server.domain.catalogue import Catalogue
 from server.domain.daybook import settle
 from server.domain.effects import Daybook, Settlement
 from server.domain.footprint import Footprint, footprint_of, spans_of
-from server.domain.slots import Interval
+from server.domain.slots import ALWAYS, Interval
 from server.domain.waitlist import Entry
 from server.sql import bookings as sql
 from server.sql import outbox, waitlist
+from server.sql.catalogue import fetch_catalogue
 from server.sql.connection import OUT_OF_REACH, Connection, acquire
 from server.usecases.catalogue import Catalogues
 from server.usecases.ids import uuid7
@@ -76,7 +77,7 @@ class Attempt:
             while True:
                 try:
                     await conn.execute("BEGIN")
-                    settled = await self._within(conn, catalogue)
+                    settled = await self.decide(conn, catalogue)
                     if isinstance(settled, Settlement) and settled.writes.empty:
                         # All were refused: the resource-days that the lock made go with it.
                         await conn.execute("ROLLBACK")
@@ -91,7 +92,7 @@ class Attempt:
                     raise
                 await conn.execute("ROLLBACK")
 
-    async def _within(self, conn: Connection, catalogue: Catalogue) -> Settlement | Catalogue:
+    async def decide(self, conn: Connection, catalogue: Catalogue) -> Settlement | Catalogue:
         """Decide and write inside the transaction; or return the catalogue to begin again with."""
         waiters = await self._waiters(conn, catalogue)
         footprint = footprint_of(catalogue, self.requests, waiters.values())
@@ -107,9 +108,7 @@ class Attempt:
             return await self.catalogues.load(self.club_id, conn=conn)
         daybook = Daybook(catalogue=catalogue, taken=taken)
         daybook.entries = await self._waiters(conn, catalogue)
-        if daybook.entries and not footprint.covers(
-            footprint_of(catalogue, self.requests, daybook.entries.values())
-        ):
+        if daybook.entries and not footprint.covers(footprint_of(catalogue, self.requests, daybook.entries.values())):
             return catalogue  # somebody has joined meanwhile whom this could serve, and needs more than is locked
         await self._read_the_rest(conn, daybook, footprint)
         settlement = settle(daybook, self.requests, now=now, new_id=lambda: uuid7(now))
@@ -181,6 +180,22 @@ def _named_bookings(request: Request) -> Iterable[UUID]:
             return (booking.id for booking in request.seen)
         case _:
             return ()
+
+
+async def rematch_within(conn: Connection, catalogues: Catalogues, club_id: int) -> None:
+    """Hold what a change of the club's configuration has freed for those who wait, in the transaction of the change.
+
+    Needs the club's lock, taken alone: nobody can come between the change and this.
+    """
+    context = catalogues.context
+    found = await fetch_catalogue(conn, club_id)
+    if found is None or not await waitlist.fetch_anybody_waits(conn, club_id):
+        return
+    request = Rematch(op_id=uuid7(context.clock()), interval=ALWAYS)
+    patience = context.settings.db_lock_timeout_ms / 1000
+    attempt = Attempt(context, catalogues, club_id, [request], patience=patience, in_doubt=None)
+    # The catalogue of the change, which no process may remember before it is committed.
+    await attempt.decide(conn, found[1])
 
 
 async def _roll_back(conn: Connection) -> None:

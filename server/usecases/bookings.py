@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -42,7 +42,8 @@ from server.domain.errors import (
 )
 from server.domain.people import Identity
 from server.domain.pricing import EquipmentItem, Price
-from server.domain.slots import Interval, parse_instant
+from server.domain.slots import ALWAYS, Interval, parse_instant
+from server.domain.waitlist import Entry
 from server.sql import bookings as sql
 from server.sql import people
 from server.sql.connection import acquire
@@ -55,10 +56,7 @@ from server.usecases.ids import uuid7
 T = TypeVar("T")
 
 STALE_TRIES = 5
-DISTANT_PAST = datetime(1, 1, 1, tzinfo=UTC)
-DISTANT_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
-ALWAYS = Interval(DISTANT_PAST, DISTANT_FUTURE)
-FIRST_PAGE = (DISTANT_PAST, UUID(int=0))
+FIRST_PAGE = (ALWAYS.start, UUID(int=0))
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +70,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     user_email: str | None = None
     """Whom the booking is for, where staff books for somebody."""
     expected_total: int | None = None
+    waitlist: bool = False
+    """Wait for it, and have it booked as soon as it is free, if it is taken."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,10 +101,10 @@ class Bookings:
         `check` may refuse the club to this identity. Raises what policy and capacity rules raise, but for what
         is taken at the moment.
         """
-        catalogue = await self._club_of(wanted.court_id)
+        catalogue = await self.club_of(wanted.court_id)
         catalogue = await self._catalogues.current(catalogue.club_id)
         check(catalogue)
-        party = await self._party(identity, catalogue, wanted.user_email)
+        party = await self.party_of(identity, catalogue, wanted.user_email)
         interval = self._admissible(catalogue, wanted, party)
         return catalogue, pricing.quote(
             catalogue,
@@ -123,7 +123,7 @@ class Bookings:
         check: Callable[[Catalogue], object],
         idempotency: IdempotencyKey | None = None,
     ) -> Accepted | Replay:
-        """Book a court with coach and equipment, or nothing.
+        """Book a court with coach and equipment, or nothing; or wait for it, where that is wanted and it is taken.
 
         Raises the refusals of policy, quota, price and capacity, `Forbidden` where a player books for somebody
         else and `UnknownUser` where staff names nobody.
@@ -142,10 +142,29 @@ class Bookings:
         idempotency: IdempotencyKey | None,
     ) -> tuple[int, Book]:
         """The club, and what is asked of its desk. Raises what is refused without looking at what is taken."""
-        catalogue, _ = await self._on_current(await self._club_of(wanted.court_id), check)
-        party = await self._party(identity, catalogue, wanted.user_email)
+        catalogue, _ = await self._on_current(await self.club_of(wanted.court_id), check)
+        party = await self.party_of(identity, catalogue, wanted.user_email)
         catalogue, interval = await self._on_current(catalogue, lambda now_: self._admissible(now_, wanted, party))
         now = self._context.clock()
+        waits = None
+        if wanted.waitlist:
+            waits = Entry(
+                id=uuid7(now),
+                club_id=catalogue.club_id,
+                user_id=party.user_id,
+                court_id=wanted.court_id,
+                kind=None,
+                interval=interval,
+                coach_id=wanted.coach_id,
+                equipment=wanted.equipment,
+                auto_book=True,
+                max_price=wanted.expected_total,
+                not_after=None,
+                priority=0,
+                created_at=now,
+                tier=party.tier,
+                verified=party.verified,
+            )
         return catalogue.club_id, Book(
             op_id=uuid7(now),
             booking_id=uuid7(now),
@@ -159,6 +178,7 @@ class Bookings:
             idempotency=idempotency,
             checked_at=catalogue.mark,
             member=catalogue.club_id in identity.memberships,
+            waits=waits,
         )
 
     async def cancel(
@@ -269,7 +289,8 @@ class Bookings:
     def _new_id(self) -> UUID:
         return uuid7(self._context.clock())
 
-    async def _club_of(self, court_id: int) -> Catalogue:
+    async def club_of(self, court_id: int) -> Catalogue:
+        """The club of a court. Raises `UnknownCourt`."""
         try:
             return await self._catalogues.of_court(court_id)
         except NotFound:
@@ -311,7 +332,8 @@ class Bookings:
         )
         return interval
 
-    async def _party(self, identity: Identity, catalogue: Catalogue, email: str | None) -> Party:
+    async def party_of(self, identity: Identity, catalogue: Catalogue, email: str | None) -> Party:
+        """Who asks, and for whom. Raises `Forbidden` where a player names somebody else, `UnknownUser`."""
         club_id = catalogue.club_id
         staff = identity.is_staff_of(club_id)
         if email is None or email.lower() == identity.email.lower():

@@ -19,6 +19,7 @@ from server.sql.audit import insert_audit
 from server.sql.clubs import fetch_club, update_config_version
 from server.sql.connection import Connection, acquire
 from server.sql.locks import lock_club
+from server.usecases.batch import rematch_within
 from server.usecases.catalogue import Catalogues
 from server.usecases.ids import uuid7
 
@@ -65,6 +66,7 @@ async def changing(catalogues: Catalogues, club_id: int, actor_id: int) -> Async
         yield change
         if change.events:
             await update_config_version(conn, club_id)
+            await rematch_within(conn, catalogues, club_id)
         for event_type, payload in change.events:
             await insert_audit(
                 conn, id=uuid7(change.now), club_id=club_id, event_type=event_type, actor_id=actor_id, payload=payload
