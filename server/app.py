@@ -41,6 +41,7 @@ from server.edge import (
     openapi,
     page,
     screens,
+    waitlist,
 )
 from server.edge.bodies import Bodies
 from server.edge.errors import answer_exception
@@ -60,6 +61,7 @@ from server.usecases.catalogue import Catalogues
 from server.usecases.closures import Closures
 from server.usecases.desk import Desks
 from server.usecases.occupancy import Occupancy
+from server.usecases.waitlist import Waitlist
 from server.usecases.wake import Waker
 
 log = structlog.get_logger(__name__)
@@ -77,6 +79,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *live.handlers,
     *screens.handlers,
     *bookings.handlers,
+    *waitlist.handlers,
     *admin.handlers,
 ]
 """Every route, module by module."""
@@ -104,6 +107,7 @@ async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
     app.state.catalogues = catalogues
     app.state.occupancy = occupancy
     app.state.bookings = Bookings(context, catalogues, desks)
+    app.state.waitlist = Waitlist(context, catalogues, desks, app.state.bookings)
     app.state.closures = Closures(context, catalogues, desks)
     app.state.bodies = Bodies()
     app.state.waker = waker

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import MediaType, Request, Response, get, patch, post
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 
@@ -24,6 +25,7 @@ from server.domain.people import Identity
 from server.domain.pricing import EquipmentItem, Price
 from server.domain.slots import ALWAYS, FIRST_YEAR, LAST_YEAR, Interval, day_interval, isoformat, parse_instant
 from server.edge.answers import Encoded, encoded
+from server.edge.entries import Waitlisted, entry_view
 from server.edge.errors import PROBLEM_JSON, problem_document, problems
 from server.edge.identity import identity_of, may_see, require_staff
 from server.edge.requests import Count, Id, documented, header_of, query_of
@@ -79,7 +81,7 @@ class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     user_email: Annotated[str, msgspec.Meta(max_length=320)] | None = None
     """Whom it is for; somebody else only by the club's staff."""
     waitlist: bool = False
-    """Wait for the slot if it is taken. Waiting is not open yet: a taken slot is refused either way."""
+    """If it is taken, wait for it: it is booked as soon as it is free, at `expected_total` at most where that is sent."""
     expected_total: Count | None = None
     """The total that was quoted, in minor units; another price refuses the booking."""
 
@@ -157,13 +159,14 @@ async def quote(request: Request[Any, Any, Any], data: JSONBody[NewBooking]) -> 
 
 @post(
     "/api/bookings",
-    responses=problems(*BOOKING_REFUSALS),
+    responses=problems(*BOOKING_REFUSALS, errors.AlreadyWaiting, errors.WaitsTooOften, errors.TooLate)
+    | {202: ResponseSpec(Waitlisted, description="It is taken, and waits.", generate_examples=False)},
     opt=documented(headers=("Idempotency-Key",)),
     tags=["bookings"],
     summary="Book a court",
 )
 async def book(request: Request[Any, Any, Any], data: JSONBody[NewBooking]) -> Response[BookingView]:
-    """Book a court with coach and equipment, or nothing of it.
+    """Book a court with coach and equipment, or nothing of it. With `waitlist` what is taken is waited for.
 
     With an Idempotency-Key a repeated request gets the first answer and books once.
     """
@@ -171,7 +174,7 @@ async def book(request: Request[Any, Any, Any], data: JSONBody[NewBooking]) -> R
     identity = identity_of(request)
     key = idempotency_of(request, identity, "POST /api/bookings", data, 201)
     outcome = await bookings.book(identity, wanted_of(data), lambda club: _may_book(request, club), key)
-    return await _answer(request, outcome, 201)
+    return await answer_booking(request, outcome, 201)
 
 
 @get(
@@ -233,7 +236,7 @@ async def cancel(request: Request[Any, Any, Any], booking_id: FromPath[UUID]) ->
     bookings: Bookings = request.app.state.bookings
     identity = identity_of(request)
     key = idempotency_of(request, identity, "POST /api/bookings/{id}/cancel", str(booking_id), 200)
-    return await _answer(request, await bookings.cancel(identity, booking_id, key), 200)
+    return await answer_booking(request, await bookings.cancel(identity, booking_id, key), 200)
 
 
 @patch(
@@ -258,7 +261,7 @@ async def move(
         equipment=data.equipment if isinstance(data.equipment, msgspec.UnsetType) else items_of(data.equipment),
         expected_total=data.expected_total,
     )
-    return await _answer(request, await bookings.move(identity, booking_id, change, key), 200)
+    return await answer_booking(request, await bookings.move(identity, booking_id, change, key), 200)
 
 
 handlers = [quote, book, list_bookings, show, cancel, move]
@@ -290,6 +293,7 @@ def wanted_of(data: NewBooking) -> Wanted:
         equipment=items_of(data.equipment) if data.equipment else (),
         user_email=data.user_email,
         expected_total=data.expected_total,
+        waitlist=data.waitlist,
     )
 
 
@@ -315,15 +319,33 @@ def view_of(booking: Booking, catalogue: Catalogue) -> BookingView:
     )
 
 
-async def _answer(request: Request[Any, Any, Any], outcome: Accepted | Replay, status: int) -> Response[BookingView]:
+async def answer_booking(
+    request: Request[Any, Any, Any], outcome: Accepted | Replay, status: int
+) -> Response[BookingView]:
+    """The booking that was made or changed; 202 with the entry where it waits."""
     if isinstance(outcome, Replay):
-        media_type = PROBLEM_JSON if outcome.status >= 400 else MediaType.JSON.value
-        return Encoded(outcome.body, outcome.status, {"Idempotency-Replayed": "true"}, media_type)
-    booking = _booking_of(outcome)
+        return replayed(outcome)
     catalogues: Catalogues = request.app.state.catalogues
     # It is committed, so it is answered, even if the club was retired a moment ago.
-    catalogue = await catalogues.even_retired(booking.club_id)
-    return encoded(view_of(booking, catalogue), status)
+    catalogue = await catalogues.even_retired(_club_of(outcome))
+    return encoded(*_granted(outcome, catalogue, status))
+
+
+def replayed(replay: Replay) -> Encoded:
+    """The first answer again."""
+    media_type = PROBLEM_JSON if replay.status >= 400 else MediaType.JSON.value
+    return Encoded(replay.body, replay.status, {"Idempotency-Replayed": "true"}, media_type)
+
+
+def _granted(accepted: Accepted, catalogue: Catalogue, status: int) -> tuple[BookingView | Waitlisted, int]:
+    """What is answered, and its status; `status` is that of the route's own success."""
+    if accepted.entry is None or accepted.position is None:
+        return view_of(_booking_of(accepted), catalogue), status
+    return Waitlisted(waitlist_entry=entry_view(accepted.entry, accepted.position, catalogue)), 202
+
+
+def _club_of(accepted: Accepted) -> int:
+    return accepted.entry.club_id if accepted.entry is not None else _booking_of(accepted).club_id
 
 
 def _booking_of(accepted: Accepted) -> Booking:
@@ -333,9 +355,18 @@ def _booking_of(accepted: Accepted) -> Booking:
 
 
 def idempotency_of(
-    request: Request[Any, Any, Any], identity: Identity, route: str, content: object, status: int
+    request: Request[Any, Any, Any],
+    identity: Identity,
+    route: str,
+    content: object,
+    status: int,
+    *,
+    granted: Callable[[Accepted, Catalogue, int], tuple[object, int]] = _granted,
 ) -> IdempotencyKey | None:
-    """The request's Idempotency-Key, bound to what it asks for. Raises `InvalidRequest` for a malformed one."""
+    """The request's Idempotency-Key, bound to what it asks for. Raises `InvalidRequest` for a malformed one.
+
+    `granted` makes the route's answer: its document and status.
+    """
     key = header_of(request, b"idempotency-key")
     if key is None:
         return None
@@ -344,22 +375,18 @@ def idempotency_of(
             f"An Idempotency-Key has 1 to {MAX_KEY_LENGTH} printable ASCII characters.", field="Idempotency-Key"
         )
     digest = hashlib.sha256(msgspec.json.encode(content)).digest()
-    return IdempotencyKey(identity.user_id, route, key, digest, _render(request, status))
-
-
-def _render(request: Request[Any, Any, Any], status: int) -> Callable[[Accepted | Refusal], tuple[int, bytes]]:
     catalogues: Catalogues = request.app.state.catalogues
 
     def render(outcome: Accepted | Refusal) -> tuple[int, bytes]:
         if isinstance(outcome, Refusal):
             return outcome.status, problem_document(outcome)
-        booking = _booking_of(outcome)
-        catalogue = catalogues.cached(booking.club_id)
+        catalogue = catalogues.cached(_club_of(outcome))
         if catalogue is None:
             raise AssertionError("unreachable: the desk settles with this copy, under the club's lock")
-        return status, msgspec.json.encode(view_of(booking, catalogue))
+        document, code = granted(outcome, catalogue, status)
+        return code, msgspec.json.encode(document)
 
-    return render
+    return IdempotencyKey(identity.user_id, route, key, digest, render)
 
 
 def _moment(text: str | None, catalogue: Catalogue, field: str) -> datetime | None:

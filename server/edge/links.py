@@ -1,4 +1,4 @@
-"""/verify and /reset: where mailed links lead. The page shows them; plain ones without scripts stand in where it was
+"""/verify, /reset and /claim: where mailed links lead. The page shows them; plain ones without scripts stand in where it was
 not built.
 
 Opening a link changes nothing, because mail scanners open links too; the button on the page does, by POST.
@@ -14,10 +14,16 @@ from urllib.parse import parse_qsl
 from litestar import MediaType, Request, Response, get, post
 
 from server.context import Context
+from server.domain.catalogue import Catalogue
 from server.domain.errors import InvalidLink, InvalidRequest, Refusal, UnsupportedMediaType
+from server.domain.money import format_money
+from server.domain.waitlist import Entry
 from server.edge.page import index_of
 from server.edge.requests import header_of
 from server.usecases import accounts
+from server.usecases.mail import format_moment, format_period
+from server.usecases.offers import read_offer
+from server.usecases.waitlist import Waitlist
 
 STYLESHEET = """
 :root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif; }
@@ -29,6 +35,7 @@ input { border: 1px solid #767676; border-radius: 0.375rem; }
 button { margin-top: 1.5rem; border: 0; border-radius: 0.375rem; background: #0b5cad; color: #fff; cursor: pointer; }
 :focus-visible { outline: 3px solid #f0a020; outline-offset: 2px; }
 """
+MAX_DIGITS = 18
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -71,13 +78,50 @@ async def reset_submitted(request: Request[Any, Any, Any]) -> Response[str]:
     return _page("Your new password is set", "<p>All sessions have ended. Log in with the new password.</p>")
 
 
+@get("/claim", include_in_schema=False)
+async def claim_page(request: Request[Any, Any, Any]) -> Response[str]:
+    """Shows what is offered, and asks whether it is wanted. Works without a session."""
+    token = request.query_params.get("token", "")
+    try:
+        entry = await _offered(request, token)
+    except Refusal as refusal:
+        return _page("This offer is over", f"<p>{escape(refusal.detail)}</p>", status=refusal.status)
+    return await _claim_form(request, token, entry)
+
+
+@post("/claim", include_in_schema=False)
+async def claim_submitted(request: Request[Any, Any, Any]) -> Response[str]:
+    """Books what is offered and says so."""
+    form = await _form_of(request)
+    token = form.get("token", "")
+    try:
+        entry = await _offered(request, token)
+    except Refusal as refusal:
+        return _page("This offer is over", f"<p>{escape(refusal.detail)}</p>", status=refusal.status)
+    total = form.get("expected_total", "")
+    expected = int(total) if total.isascii() and total.isdigit() and len(total) <= MAX_DIGITS else None
+    try:
+        await _waitlist(request).claim_offer(entry.id, entry.hold.ref if entry.hold else "", expected)
+    except Refusal as refusal:
+        return _page("That did not work", f"<p>{escape(refusal.detail)}</p>", status=refusal.status)
+    return _page("It is yours", "<p>It is booked for you. A mail with all about it is on its way.</p>")
+
+
 @get("/links.css", include_in_schema=False)
 async def stylesheet() -> Response[str]:
     """What the pages look like."""
     return Response(STYLESHEET, media_type=MediaType.CSS, headers={"Cache-Control": "public, max-age=3600"})
 
 
-handlers = [verify_page, verify_submitted, reset_page, reset_submitted, stylesheet]
+handlers = [
+    verify_page,
+    verify_submitted,
+    reset_page,
+    reset_submitted,
+    claim_page,
+    claim_submitted,
+    stylesheet,
+]
 
 
 def _verify_form(token: str) -> Response[str]:
@@ -98,6 +142,36 @@ def _reset_form(token: str, refusal: Refusal | None = None) -> Response[str]:
         ' maxlength="128"><button>Set the password</button></form>',
         status=refusal.status if refusal is not None else HTTPStatus.OK,
     )
+
+
+async def _offered(request: Request[Any, Any, Any], token: str) -> Entry:
+    """Whom the secret offers something to. Raises `InvalidLink`, `OfferExpired`, `NotOffered`."""
+    context = _context(request)
+    offer = read_offer(context.settings, token, context.clock())
+    return await _waitlist(request).fetch_offer(offer.entry_id, offer.ref)
+
+
+async def _claim_form(request: Request[Any, Any, Any], token: str, entry: Entry) -> Response[str]:
+    club: Catalogue = await request.app.state.catalogues.even_retired(entry.club_id)
+    held = entry.hold
+    if held is None or held.until is None:
+        raise AssertionError("unreachable: it is offered")
+    now = _context(request).clock()
+    court = club.court_by_id.get(held.court_id)
+    period = format_period(entry.interval.start, entry.interval.end, club.zone, now)
+    return _page(
+        "It is your turn",
+        f"<p><strong>{escape(court.name if court is not None else '')}</strong>, {escape(club.name)}<br>"
+        f"{escape(period)}<br>{escape(format_money(held.price, club.currency))}</p>"
+        f"<p>Held for you until {escape(format_moment(held.until, club.zone, now))}.</p>"
+        f'<form method="post" action="/claim"><input type="hidden" name="token" value="{escape(token)}">'
+        f'<input type="hidden" name="expected_total" value="{held.price}"><button>Book it</button></form>',
+    )
+
+
+def _waitlist(request: Request[Any, Any, Any]) -> Waitlist:
+    waitlist: Waitlist = request.app.state.waitlist
+    return waitlist
 
 
 def _page(title: str, content: str, *, status: int = HTTPStatus.OK) -> Response[str]:

@@ -27,6 +27,8 @@ OPEN: frozenset[tuple[str, str]] = frozenset(
         ("POST", "/verify"),
         ("GET", "/reset"),
         ("POST", "/reset"),
+        ("GET", "/claim"),
+        ("POST", "/claim"),
         ("GET", "/links.css"),
         ("GET", "/health/live"),
         ("GET", "/health/ready"),

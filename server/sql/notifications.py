@@ -41,3 +41,35 @@ async def fetch_booked(conn: Connection, booking_id: UUID) -> asyncpg.Record | N
     """A booking with the names that a mail about it shows, and its club's zone."""
     row: asyncpg.Record | None = await conn.fetchrow(FETCH_BOOKED, booking_id)
     return row
+
+
+# An entry waits, or has waited; the court is the one that is held, or else the one that is wanted.
+FETCH_WAITED = """
+SELECT e.start_ts, e.end_ts, e.auto_book, e.outcome, e.held_ref, e.held_price, e.held_until,
+       clubs.name AS club, clubs.zone, clubs.currency, coaches.name AS coach,
+       coalesce(courts.name, 'any ' || e.kind || ' court') AS court,
+       ARRAY(
+           SELECT item.quantity || ' × ' || equipment.name
+           FROM jsonb_to_recordset(e.equipment) AS item (equipment_id bigint, quantity integer)
+           JOIN equipment ON equipment.id = item.equipment_id
+           ORDER BY equipment.id
+       ) AS equipment
+FROM (
+    SELECT id, club_id, court_id, kind, start_ts, end_ts, coach_id, equipment, auto_book,
+           NULL AS outcome, held_court_id, held_ref, held_price, held_until
+    FROM waitlist_entries WHERE id = $1
+    UNION ALL
+    SELECT id, club_id, court_id, kind, start_ts, end_ts, coach_id, equipment, auto_book,
+           outcome, NULL, NULL, NULL, NULL
+    FROM waitlist_history WHERE id = $1
+) e
+JOIN clubs ON clubs.id = e.club_id
+LEFT JOIN courts ON courts.id = coalesce(e.held_court_id, e.court_id)
+LEFT JOIN coaches ON coaches.id = e.coach_id
+"""
+
+
+async def fetch_waited(conn: Connection, entry_id: UUID) -> asyncpg.Record | None:
+    """An entry of the waitlist with the names that a mail about it shows, and its club's zone and currency."""
+    row: asyncpg.Record | None = await conn.fetchrow(FETCH_WAITED, entry_id)
+    return row

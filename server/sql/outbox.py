@@ -140,6 +140,34 @@ async def update_released(conn: Connection, *, lease: UUID, ids: Sequence[UUID])
     await conn.execute(UPDATE_RELEASED, lease, ids)
 
 
+LIST_OF_CLUB = """
+SELECT id, kind, payload->>'booking_id' AS booking_id, payload->>'entry_id' AS entry_id,
+       (payload->>'user_id')::bigint AS user_id, attempts, last_error, created_at, run_at, parked_at
+FROM outbox
+WHERE club_id = $1 AND done_at IS NULL AND (parked_at IS NOT NULL) = $2 AND (created_at, id) > ($3, $4)
+ORDER BY created_at, id LIMIT $5
+"""
+
+
+async def list_of_club(
+    conn: Connection, club_id: int, *, parked: bool, after: tuple[datetime, UUID], limit: int
+) -> list[asyncpg.Record]:
+    """A club's rows that were set aside, or that are to be done, oldest first, from `after` on; without secrets."""
+    rows: list[asyncpg.Record] = await conn.fetch(LIST_OF_CLUB, club_id, parked, *after, limit)
+    return rows
+
+
+UPDATE_RETRIED = """
+UPDATE outbox SET parked_at = NULL, run_at = $3, attempts = 0, unknown = 0, last_error = NULL
+WHERE id = $1 AND club_id = $2 AND parked_at IS NOT NULL
+"""
+
+
+async def update_retried(conn: Connection, *, row_id: UUID, club_id: int, now: datetime) -> bool:
+    """Have a row that was set aside tried again from the beginning. False: it was not."""
+    return bool(await conn.execute(UPDATE_RETRIED, row_id, club_id, now) == "UPDATE 1")
+
+
 DELETE_SETTLED = """
 DELETE FROM outbox WHERE done_at < $1 OR parked_at < $2
 """

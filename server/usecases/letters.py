@@ -27,8 +27,20 @@ class Occasion:
     """name, verified_at; see `server.sql.notifications.fetch_recipient`."""
     booking: Mapping[str, Any] | None
     """The booking that the row names; see `server.sql.notifications.fetch_booked`."""
+    waited: Mapping[str, Any] | None
+    """The waitlist entry that the row names; see `server.sql.notifications.fetch_waited`."""
+    claim_token: str | None
+    """The secret of the page that claims what is offered."""
     public_url: str
     now: datetime
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """The booking or the entry: club, zone, court, coach, equipment, start_ts, end_ts."""
+        about = self.booking if self.booking is not None else self.waited
+        if about is None:
+            raise LookupError
+        return about
 
     def link(self, page: str) -> str:
         """The address of a page that takes the secret of the row."""
@@ -39,6 +51,12 @@ class Occasion:
         if self.booking is None:
             raise LookupError
         return self.booking
+
+    @property
+    def waiting(self) -> Mapping[str, Any]:
+        if self.waited is None:
+            raise LookupError
+        return self.waited
 
 
 # An account mail greets nobody by name: the name was typed by whoever typed the address, and a stranger could
@@ -122,26 +140,62 @@ def _cancelled(occasion: Occasion) -> mail.Letter:
     return _about(occasion, "Cancelled", "Your booking was cancelled.", facts)
 
 
-def _about(occasion: Occasion, happened: str, said: str, facts: list[tuple[str, str]]) -> mail.Letter:
-    booking, recipient = occasion.booked, occasion.recipient
+def _promoted(occasion: Occasion) -> mail.Letter:
+    return _standing(occasion, "You are in", "You waited for this, and it is yours: it is booked for you.")
+
+
+def _joined(occasion: Occasion) -> mail.Letter:
+    if occasion.waiting["outcome"] is not None or occasion.waiting["held_ref"] is not None:
+        raise Moot  # another mail tells what came of it
+    then = "it will be booked for you" if occasion.waiting["auto_book"] else "you will be asked"
+    return _about(occasion, "Waiting", f"You are on the waitlist. When it is free and it is your turn, {then}.")
+
+
+def _offered(occasion: Occasion) -> mail.Letter:
+    waited = occasion.waiting
+    if waited["held_ref"] != occasion.payload["ref"] or waited["held_until"] <= occasion.now:
+        raise Moot  # claimed, declined or over
+    facts = [
+        *_facts(occasion),
+        ("Price", format_money(waited["held_price"], waited["currency"])),
+        ("Yours until", mail.format_moment(waited["held_until"], waited["zone"], occasion.now)),
+    ]
+    link = ("See and claim it", f"{occasion.public_url}/claim?token={quote(occasion.claim_token or '', safe='')}")
+    return _about(occasion, "Your turn", "What you waited for is free, and held for you.", facts, link=link)
+
+
+def _offer_expired(occasion: Occasion) -> mail.Letter:
+    return _about(occasion, "Missed", "It was held for you, and nobody claimed it in time. It went to the next.")
+
+
+def _about(
+    occasion: Occasion,
+    happened: str,
+    said: str,
+    facts: list[tuple[str, str]] | None = None,
+    *,
+    link: tuple[str, str] | None = None,
+) -> mail.Letter:
+    booking, recipient = occasion.about, occasion.recipient
     name = mail.one_line(recipient["name"])
     reason = mail.one_line(occasion.payload.get("reason") or "", mail.MAX_REMARK)
     return mail.Letter(
         subject=f"{happened}: {mail.one_line(booking['court'])}, {_period(occasion)}",
         greeting=f"Hello {name}," if name else "Hello,",
         paragraphs=(said, f"Reason: {reason}") if reason else (said,),
-        facts=tuple(facts),
+        facts=tuple(_facts(occasion) if facts is None else facts),
+        link=link,
         signature=mail.one_line(booking["club"]),
     )
 
 
 def _period(occasion: Occasion) -> str:
-    booking = occasion.booked
+    booking = occasion.about
     return mail.format_period(booking["start_ts"], booking["end_ts"], booking["zone"], occasion.now)
 
 
 def _facts(occasion: Occasion) -> list[tuple[str, str]]:
-    booking = occasion.booked
+    booking = occasion.about
     facts = [
         ("Club", mail.one_line(booking["club"])),
         ("Court", mail.one_line(booking["court"])),
@@ -166,5 +220,9 @@ LETTERS: dict[str, Callable[[Occasion], mail.Letter]] = {
     "booking.confirmed": _confirmed,
     "booking.cancelled": _cancelled,
     "booking.moved": _moved,
+    "booking.promoted": _promoted,
+    "waitlist.joined": _joined,
+    "waitlist.offered": _offered,
+    "waitlist.offer_expired": _offer_expired,
 }
 """Kind of an outbox row → its letter. Raises `Moot`. Rows of other kinds are left to those who know them."""

@@ -20,7 +20,7 @@ from server.context import Context
 from server.settings import Settings
 from server.sql import notifications, outbox
 from server.sql.connection import Connection, acquire
-from server.usecases import letters, mail, post
+from server.usecases import letters, mail, offers, post
 
 LEASE = timedelta(seconds=60)
 """Longer than one attempt can take (`post.SEND_TIMEOUT`); renewed for each."""
@@ -134,6 +134,12 @@ def wait_after(attempts: int) -> timedelta:
     return min(LONGEST_WAIT, FIRST_WAIT * (1 << doublings))
 
 
+def _claim_token(settings: Settings, payload: dict[str, Any], waited: asyncpg.Record | None) -> str | None:
+    if waited is None or waited["held_until"] is None or "ref" not in payload:
+        return None
+    return offers.sign_offer(settings, UUID(payload["entry_id"]), payload["ref"], waited["held_until"])
+
+
 async def _write(conn: Connection, settings: Settings, row: asyncpg.Record, now: datetime) -> EmailMessage:
     """The mail of a row, from the state as it is now. Raises `Moot` or `Unwritable`."""
     payload: dict[str, Any] = row["payload"]
@@ -148,11 +154,18 @@ async def _write(conn: Connection, settings: Settings, row: asyncpg.Record, now:
             booking = await notifications.fetch_booked(conn, UUID(payload["booking_id"]))
             if booking is None:
                 raise letters.Moot
+        waited = None
+        if "entry_id" in payload:
+            waited = await notifications.fetch_waited(conn, UUID(payload["entry_id"]))
+            if waited is None:
+                raise letters.Moot
         letter = letters.LETTERS[row["kind"]](
             letters.Occasion(
                 payload=payload,
                 recipient=dict(recipient),
                 booking=dict(booking) if booking else None,
+                waited=dict(waited) if waited else None,
+                claim_token=_claim_token(settings, payload, waited),
                 public_url=settings.public_url,
                 now=now,
             )

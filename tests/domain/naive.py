@@ -83,6 +83,8 @@ class Model:
                     return "precondition_failed"
                 del self.closures[request.closure.id]
                 return "accepted"
+            case _:
+                raise AssertionError("the waitlist has a model of its own")
 
     def answer_close(self, request: Close) -> str:
         if request.replaces is not None and self.closures.get(request.replaces.id) != request.replaces:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import pairwise
+from uuid import UUID
 
 import pytest
 
@@ -296,7 +298,7 @@ async def test_a_day_is_held_for_its_waiters_a_minute_before_it_is_released(
 # -- offers ------------------------------------------------------------------------------------------------
 
 
-async def offered(house: House, owner: Identity, *waiters: Identity) -> list[object]:
+async def offered(house: House, owner: Identity, *waiters: Identity) -> list[UUID]:
     booking = await house.book(owner, "10:00", "11:00")
     entries = [await house.wait(who, "10:00", "11:00") for who in waiters]
     await house.bookings.cancel(owner, booking.id)
@@ -311,12 +313,12 @@ async def test_an_offer_is_claimed_before_its_deadline(
     clock.advance(timedelta(minutes=29))
 
     with pytest.raises(NotOffered):
-        await house.waitlist.claim(cid, second)  # type: ignore[arg-type]
-    await house.waitlist.claim(bob, first)  # type: ignore[arg-type]
+        await house.waitlist.claim(cid, second)
+    await house.waitlist.claim(bob, first)
 
     assert await confirmed(house, bob) == 1
     with pytest.raises(OfferExpired):
-        await house.waitlist.claim(bob, first)  # type: ignore[arg-type]
+        await house.waitlist.claim(bob, first)
 
 
 async def test_an_offer_that_nobody_takes_goes_to_the_next_and_in_the_end_to_everybody(
@@ -326,16 +328,16 @@ async def test_an_offer_that_nobody_takes_goes_to_the_next_and_in_the_end_to_eve
     clock.advance(timedelta(minutes=30))
 
     with pytest.raises(OfferExpired):
-        await house.waitlist.claim(bob, first)  # type: ignore[arg-type]
+        await house.waitlist.claim(bob, first)
     await house.work()
-    entry = await house.entry(second)  # type: ignore[arg-type]
+    entry = await house.entry(second)
     assert entry is not None
     assert entry.hold is not None
     assert entry.hold.until == clock.now + timedelta(minutes=30)
     clock.advance(timedelta(minutes=30))
     await house.work()
 
-    assert [await house.outcome(id_) for id_ in (first, second)] == ["expired", "expired"]  # type: ignore[arg-type]
+    assert [await house.outcome(id_) for id_ in (first, second)] == ["expired", "expired"]
     await house.book(ann, "10:00", "11:00")
     assert await events(house) == [
         "waitlisted", "waitlisted", "held", "offered", "expired", "held", "offered", "expired",
@@ -347,13 +349,13 @@ async def test_an_offer_that_is_declined_goes_to_the_next_at_once(
 ) -> None:
     first, second = await offered(house, ann, bob, cid)
 
-    await house.waitlist.leave(bob, first)  # type: ignore[arg-type]
+    await house.waitlist.leave(bob, first)
 
-    entry = await house.entry(second)  # type: ignore[arg-type]
+    entry = await house.entry(second)
     assert entry is not None
     assert entry.hold is not None
-    await house.waitlist.leave(bob, first)  # type: ignore[arg-type]
-    assert await house.outcome(first) == "left"  # type: ignore[arg-type]
+    await house.waitlist.leave(bob, first)
+    assert await house.outcome(first) == "left"
 
 
 async def test_nothing_is_offered_that_starts_within_the_cutoff(
@@ -437,9 +439,9 @@ async def test_a_claim_beside_another_booking_of_ones_own_is_refused_and_the_off
     other = await house.book(bob, "10:30", "11:30", court_id=house.courts[1])
 
     with pytest.raises(OwnClash):
-        await house.waitlist.claim(bob, entry)  # type: ignore[arg-type]
+        await house.waitlist.claim(bob, entry)
     await house.bookings.cancel(bob, other.id)
-    await house.waitlist.claim(bob, entry)  # type: ignore[arg-type]
+    await house.waitlist.claim(bob, entry)
 
 
 # -- joining -----------------------------------------------------------------------------------------------
@@ -462,9 +464,9 @@ async def test_one_waits_once_for_a_slot_however_it_is_written(house: House, ann
 
 async def test_one_waits_for_so_many_slots_and_no_more(house: House, ann: Identity, bob: Identity) -> None:
     times = [f"{hour:02}:{minute:02}" for hour in range(7, 19) for minute in (0, 30)][: MOST_ENTRIES + 2]
-    for start, end in zip(times, times[1:], strict=False):
+    for start, end in pairwise(times):
         await house.book(ann, start, end)
-    for start, end in zip(times[:MOST_ENTRIES], times[1:], strict=False):
+    for start, end in pairwise(times[: MOST_ENTRIES + 1]):
         await house.wait(bob, start, end)
 
     with pytest.raises(WaitsTooOften):

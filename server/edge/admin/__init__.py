@@ -1,6 +1,18 @@
 """The staff's side of the API: everything under /api/admin that configures a club."""
 
-from server.edge.admin import closures, clubs, coaches, courts, equipment, hours, rules, screens, users
+from server.edge.admin import (
+    closures,
+    clubs,
+    coaches,
+    courts,
+    equipment,
+    hours,
+    outbox,
+    rules,
+    screens,
+    users,
+    waitlist,
+)
 
 handlers = [
     *clubs.handlers,
@@ -12,4 +24,6 @@ handlers = [
     *closures.handlers,
     *users.handlers,
     *screens.handlers,
+    *waitlist.handlers,
+    *outbox.handlers,
 ]
