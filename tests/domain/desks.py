@@ -15,11 +15,15 @@ from server.domain.bookings import (
     Book,
     Booking,
     Cancel,
+    Claim,
     Close,
     Closure,
+    Expire,
     IdempotencyKey,
+    Leave,
     Move,
     Party,
+    Promote,
     Reopen,
     Request,
 )
@@ -28,9 +32,10 @@ from server.domain.catalogue import Catalogue, Coach, Window
 from server.domain.daybook import settle
 from server.domain.effects import Allocation, Answer, Daybook, Settlement, Writes
 from server.domain.errors import Refusal
-from server.domain.footprint import footprint_of
+from server.domain.footprint import footprint_of, spans_of
 from server.domain.pricing import EquipmentItem
 from server.domain.slots import Interval, day_interval
+from server.domain.waitlist import Entry
 from tests.domain.builders import BALLS, RACKETS, club, court, slot
 
 NOW = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
@@ -138,12 +143,27 @@ class Store:
         self.bookings: dict[UUID, Booking] = {}
         self.closures: dict[UUID, Closure] = {}
         self.active: list[Allocation] = []
+        self.entries: dict[UUID, Entry] = {}
         self.answers: dict[tuple[int, str, str], Answer] = {}
         self.written: list[Writes] = []
 
     def read(self, requests: Sequence[Request]) -> Daybook:
         """What the desk reads for these requests, and no more."""
-        footprint = footprint_of(self.catalogue, requests)
+        named = {request.seen.id for request in requests if isinstance(request, Leave | Claim | Promote | Expire)}
+        spans: list[Interval] = []
+        near: dict[UUID, Entry] = {}
+        while spans != (wider := spans_of(self.catalogue, requests, near.values())):
+            spans = wider
+            near = {
+                entry.id: entry
+                for entry in self.entries.values()
+                if entry.id in named or any(entry.interval.overlaps(span) for span in spans)
+            }
+            people = {entry.user_id for entry in near.values()}
+            near |= {
+                entry.id: entry for entry in self.entries.values() if entry.hold is not None and entry.user_id in people
+            }
+        footprint = footprint_of(self.catalogue, requests, near.values())
         taken: dict[int, list[Taken]] = {resource: [] for resource, _ in footprint.reads}
         for row in self.active:
             for resource, day in sorted(footprint.reads):
@@ -151,7 +171,7 @@ class Store:
                 if row.resource_id == resource and row.start < whole.end and whole.start < row.end:
                     taken[resource].append(taken_of(row))
                     break
-        named: set[UUID] = set()
+        named = set()
         for request in requests:
             match request:
                 case Cancel() | Move():
@@ -161,6 +181,7 @@ class Store:
         held: dict[int, list[Interval]] = {}
         if self.catalogue.policy.quotas.any_set:
             held = {person: self.held(person) for person in footprint.people}
+        held |= {entry.user_id: self.held(entry.user_id) for entry in near.values()}
         keys = {request.idempotency.identity for request in requests if request.idempotency}
         return Daybook(
             catalogue=self.catalogue,
@@ -168,6 +189,7 @@ class Store:
             bookings={id_: self.bookings[id_] for id_ in named if id_ in self.bookings},
             closures=dict(self.closures),
             held=held,
+            entries=near,
             answers={key: answer for key, answer in self.answers.items() if key in keys},
         )
 
@@ -197,6 +219,9 @@ class Store:
         for closure in (*writes.lifted, *writes.reclosed, *writes.closed):
             self.closures[closure.id] = closure
         self.active += writes.allocations
+        self.entries |= writes.entries
+        for ended in writes.ended:
+            del self.entries[ended.entry_id]
         for stored in writes.answers:
             self.answers[stored.user_id, stored.route, stored.key] = stored.answer
 
