@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from server.domain.bookings import Accepted, Booking, Claim, Closure, Expire, Join, Leave, Promote, Request
 from server.domain.catalogue import Policy
@@ -72,7 +72,7 @@ INTERVALS = st.builds(
         slot(f"{TUESDAY}T09:00", "09:30").start + (start + length) * timedelta(minutes=30),
     ),
     st.integers(0, 3),
-    st.integers(1, 3),
+    st.integers(1, 2),
 )
 COURTS = st.integers(1, 3)
 PLAYERS = st.integers(1, 5)
@@ -87,6 +87,19 @@ class Waitlist(RuleBasedStateMachine):
         catalogue = club(courts=(court(1), court(2), court(3)), policy=Policy(offer_minutes=30, offer_cutoff=15))
         self.store = Store(catalogue)
         self.line = Line(catalogue)
+
+    @initialize(
+        wishes=st.lists(
+            st.tuples(PLAYERS, st.one_of(st.none(), COURTS), INTERVALS, st.booleans()), min_size=8, max_size=12
+        )
+    )
+    def fill(self, wishes: list[tuple[int, int | None, Interval, bool]]) -> None:
+        """All courts are taken, by strangers, and some wait."""
+        for court_id in self.line.courts:
+            for start, until in (("09:00", "10:00"), ("10:00", "11:00"), ("11:00", "11:30")):
+                self.book(9, court_id, slot(f"{TUESDAY}T{start}", until))
+        for who, court_id, interval, auto_book in wishes:
+            self.join(who, court_id, interval, auto_book)
 
     def ask(self, request: Request) -> Any:
         """Settle it alone, and see that nothing was changed that was not locked, nor looked at that was not read."""
