@@ -83,6 +83,8 @@ def join(turn: Turn, request: Join) -> Outcome:
     _check_wish(catalogue, entry, now)
     if catalogue.policy.verified_email_required and not (entry.verified or request.party.staff):
         return errors.EmailUnverified()
+    if request.party.suspended and not request.party.staff:
+        return errors.Suspended()
     for other in daybook.entries.values():
         if other.user_id == entry.user_id and other.slot_hash == entry.slot_hash:
             return errors.AlreadyWaiting(waitlist_entry_id=str(other.id))
@@ -277,8 +279,6 @@ def _admitted(daybook: Daybook, entry: Entry, court_id: int, now: datetime) -> P
         return errors.UnknownCourt()
     if now >= waitlist.deadline(catalogue, entry):
         return errors.TooLate()
-    if entry.suspended:
-        return errors.Forbidden()
     try:
         _check_open(catalogue, court, entry, now)
         if _clashes(daybook, entry):
@@ -360,6 +360,7 @@ def _booking_of(entry: Entry, court_id: int, by: Party | None) -> Book:
         staff=False,
         tier=entry.tier,
         verified=entry.verified,
+        suspended=entry.suspended,
     )
     return Book(
         op_id=NOBODY,

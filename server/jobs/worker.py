@@ -1,11 +1,8 @@
 """The worker process: what the outbox asks for is done here.
 
 Loops, each kept up by a supervisor: two sweepers, one for the waitlist and one for mails, which work on Postgres
-alone; arq, which only makes them look sooner; and housekeeping. With Redis away or frozen, arq's loop fails or hangs by itself, and the
-work goes on at the sweeper's pace.
-
-Nothing that it commits today is on a grid. A loop that books or frees gets desks whose `after_commit` tells a `Feed`
-that was started by `start_telling`, so that whoever watches sees it at once (`tests/live/test_feed.py` has one).
+alone; arq, which only makes them look sooner; and housekeeping. With Redis away or frozen, arq's loop fails or hangs
+by itself, and the work goes on at the sweepers' pace. What is promoted is told to whoever watches the grid.
 """
 
 from __future__ import annotations
@@ -24,8 +21,10 @@ import redis.exceptions
 import structlog
 
 from server.context import Context
+from server.domain.effects import Settlement
 from server.domain.errors import Unavailable
 from server.edge.telemetry import configure_logging
+from server.live.feed import Feed, News
 from server.live.redis import create_redis
 from server.settings import Settings
 from server.sql.connection import OUT_OF_REACH, create_pool
@@ -111,7 +110,15 @@ async def tend(context: Context, signals: Signals) -> None:
     """Keep the loops up until it is time to stop, then end them."""
     log.info("worker_started", pid=os.getpid())
     catalogues = Catalogues(context)
-    desks = Desks(context, catalogues, after_commit=lambda _club, _settlement: signals.wake())
+    feed = Feed(context.settings)
+
+    def after_commit(club_id: int, settlement: Settlement) -> None:
+        signals.wake()
+        for day in {day for _, day in settlement.writes.touched}:
+            feed.tell(News(club_id, day))
+
+    desks = Desks(context, catalogues, after_commit=after_commit)
+    await feed.start_telling()
     sweepers = {
         asyncio.create_task(keep_up("promotions", lambda: promote(context, desks, signals), signals)),
         asyncio.create_task(keep_up("sweeper", lambda: sweep(context, signals), signals)),
@@ -130,6 +137,7 @@ async def tend(context: Context, signals: Signals) -> None:
             async with asyncio.timeout(LAST_WORDS):
                 await desks.close()
         await catalogues.close()
+        await feed.stop()
         log.info("worker_stopped")
 
 

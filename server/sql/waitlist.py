@@ -18,7 +18,8 @@ from server.sql.connection import Connection
 ENTRY_COLUMNS = """
 e.id, e.club_id, e.user_id, e.court_id, e.kind, e.start_ts, e.end_ts, e.coach_id, e.equipment, e.auto_book,
 e.max_price, e.not_after, e.priority, e.created_at, e.held_court_id, e.held_ref, e.held_price, e.held_until,
-m.tier, u.verified_at IS NOT NULL AS verified, u.suspended_at IS NOT NULL AS suspended
+m.tier, u.verified_at IS NOT NULL AS verified,
+(u.suspended_at IS NOT NULL OR m.suspended_at IS NOT NULL) AS suspended
 """
 ENTRY_TABLES = """
 waitlist_entries e JOIN users u ON u.id = e.user_id

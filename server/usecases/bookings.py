@@ -30,7 +30,8 @@ from server.domain.bookings import (
     Stale,
 )
 from server.domain.catalogue import Catalogue
-from server.domain.daybook import Answer, StoredAnswer, Writes, is_settled
+from server.domain.daybook import is_settled
+from server.domain.effects import Answer, StoredAnswer, Writes
 from server.domain.errors import (
     Forbidden,
     IdempotencyKeyReused,

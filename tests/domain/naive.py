@@ -78,13 +78,12 @@ class Model:
                 return refusal or "accepted"
             case Close():
                 return self.answer_close(request)
-            case Reopen():
+            case _:  # the waitlist has a model of its own
+                assert isinstance(request, Reopen)
                 if self.closures.get(request.closure.id) != request.closure:
                     return "precondition_failed"
                 del self.closures[request.closure.id]
                 return "accepted"
-            case _:
-                raise AssertionError("the waitlist has a model of its own")
 
     def answer_close(self, request: Close) -> str:
         if request.replaces is not None and self.closures.get(request.replaces.id) != request.replaces:

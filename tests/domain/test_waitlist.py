@@ -98,8 +98,8 @@ class Waitlist(RuleBasedStateMachine):
         for court_id in self.line.courts:
             for start, until in (("09:00", "10:00"), ("10:00", "11:00"), ("11:00", "11:30")):
                 self.book(9, court_id, slot(f"{TUESDAY}T{start}", until))
-        for who, court_id, interval, auto_book in wishes:
-            self.join(who, court_id, interval, auto_book)
+        for who, wanted, interval, auto_book in wishes:
+            self.join(who, wanted, interval, auto_book)
 
     def ask(self, request: Request) -> Any:
         """Settle it alone, and see that nothing was changed that was not locked, nor looked at that was not read."""

@@ -13,7 +13,7 @@ import pytest
 
 from server.context import Context
 from server.domain.bookings import Accepted
-from server.domain.daybook import Settlement
+from server.domain.effects import Settlement
 from server.domain.grid import Row
 from server.embedded.valkey import Valkey
 from server.live.feed import Feed, News, merged
