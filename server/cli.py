@@ -1,4 +1,4 @@
-"""The console: `courtside up|serve|worker|migrate|seed|create-admin|doctor`.
+"""The console: `courtside up|serve|worker|migrate|seed|create-admin|promote|explain|doctor`.
 
 Expected trouble is one sentence on stderr: exit status 2 if a setting or the machine stands in the way, 1 if
 something was tried and failed.
@@ -74,6 +74,10 @@ def parser() -> argparse.ArgumentParser:
     )
     admin.add_argument("email")
     admin.add_argument("--name", help="how they are called (default: the part before the @)")
+    promoting = command("promote", promote, "Look through the waitlist again: hold what is free for the first in line.")
+    promoting.add_argument("--club", help="its slug (default: the first club)")
+    explaining = command("explain", explain, "Print what happened to a booking: audit trail, mails, grid versions.")
+    explaining.add_argument("booking", help="the booking's id")
     command("doctor", doctor, "Check settings, database, schema and Redis; one line each.")
     return top
 
@@ -233,6 +237,30 @@ def create_admin(options: argparse.Namespace) -> int:
     async def run(context: Context) -> None:
         await accounts.create_admin(context, email=options.email, password=password, name=name)
         _say(f"{options.email} is an administrator now.")
+
+    return _with_context(run)
+
+
+def promote(options: argparse.Namespace) -> int:
+    """Hold whatever is free for those who wait for it; a running worker books or offers it."""
+    from server.context import Context  # noqa: PLC0415 - see `serve`
+    from server.usecases.waitlist import look_through  # noqa: PLC0415 - see `serve`
+
+    async def run(context: Context) -> None:
+        waiting, held = await look_through(context, options.club)
+        _say(f"Waiting: {waiting}; held or offered: {held}.")
+
+    return _with_context(run)
+
+
+def explain(options: argparse.Namespace) -> int:
+    """Print a booking's history."""
+    from server.context import Context  # noqa: PLC0415 - see `serve`
+    from server.usecases.history import tell_history  # noqa: PLC0415 - see `serve`
+
+    async def run(context: Context) -> None:
+        for line in await tell_history(context, options.booking):
+            _say(line)
 
     return _with_context(run)
 

@@ -55,6 +55,7 @@ TAGS = (
     Tag("catalogue", "Clubs, courts, coaches and equipment."),
     Tag("grid", "Who has which court when; days and prices."),
     Tag("bookings", "Quote, book, move and cancel."),
+    Tag("waitlist", "Wait for what is taken, and claim what is offered."),
     Tag("screens", "Screens on the wall: how they are paired."),
     Tag("admin", "For the club's staff."),
     Tag("operations", "For those who run the service."),

@@ -263,6 +263,25 @@ class Waitlist:
         return settled(outcome)
 
 
+async def look_through(context: Context, slug: str | None) -> tuple[int, int]:
+    """Look through a club's line from the console: how many wait, and for how many something is held.
+
+    Raises `NotFound`.
+    """
+    catalogues = Catalogues(context)
+    desks = Desks(context, catalogues)
+    try:
+        club = await catalogues.by_slug(slug)
+        request = Rematch(op_id=uuid7(context.clock()), interval=ALWAYS)
+        settled(await desks.of(club.club_id).submit(request))
+    finally:
+        await desks.close()
+        await catalogues.close()
+    async with acquire(context.pool) as conn:
+        line = await sql.list_near(conn, club.club_id, [ALWAYS])
+    return len(line), sum(entry.hold is not None for entry in line.values())
+
+
 def _party(identity: Identity, entry: Entry) -> Party:
     return Party(
         user_id=entry.user_id, actor_id=identity.user_id, staff=identity.is_staff_of(entry.club_id), tier=entry.tier

@@ -107,12 +107,6 @@ async def test_court_coach_and_equipment_are_taken_together_or_not_at_all(people
     await booked(people.player2, slot("11:00", "12:00", coach_id=1, equipment=[{"equipment_id": 1, "quantity": 10}]))
 
 
-async def test_a_taken_slot_is_refused_also_to_who_would_wait(people: People) -> None:
-    await booked(people.player, slot())
-    answer = await people.player2.ask("POST", "/api/bookings", slot(waitlist=True))
-    assert problem(answer)[:2] == (409, "slot_taken")
-
-
 @pytest.mark.parametrize(
     ("body", "status", "code", "fields"),
     [
