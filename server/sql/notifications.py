@@ -20,7 +20,7 @@ async def fetch_recipient(conn: Connection, user_id: int) -> asyncpg.Record | No
 
 
 FETCH_BOOKED = """
-SELECT b.status, b.start_ts, b.end_ts, b.cancel_until, b.price_total, b.price_currency,
+SELECT b.id, b.revision, b.status, b.start_ts, b.end_ts, b.cancel_until, b.price_total, b.price_currency,
        clubs.name AS club, clubs.zone, courts.name AS court, coaches.name AS coach,
        ARRAY(
            SELECT item.quantity || ' × ' || equipment.name

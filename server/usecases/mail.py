@@ -142,8 +142,16 @@ def mail_address(written: str) -> Address:
         raise UnusableAddress from None
 
 
-def compose(letter: Letter, *, outbox_id: UUID, to: str, sender: str, now: datetime) -> EmailMessage:
-    """The letter as a message of text and HTML.
+def compose(
+    letter: Letter,
+    *,
+    outbox_id: UUID,
+    to: str,
+    sender: str,
+    now: datetime,
+    calendar: tuple[str, bytes] | None = None,
+) -> EmailMessage:
+    """The letter as a message of text and HTML, with a calendar (method, content) where there is one.
 
     `outbox_id` names the row: the Message-ID follows from it, so that a mail sent twice is known as one.
     `sender` is an address, with or without a name. Raises `UnusableAddress`.
@@ -162,5 +170,14 @@ def compose(letter: Letter, *, outbox_id: UUID, to: str, sender: str, now: datet
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(set_text(letter))
     message.add_alternative(set_html(letter), subtype="html")
+    if calendar is not None:
+        method, content = calendar
+        message.add_attachment(
+            content,
+            maintype="text",
+            subtype="calendar",
+            filename="booking.ics",
+            params={"method": method, "charset": "utf-8"},
+        )
     message["Content-Language"] = "en"  # set_content() takes every Content- header away
     return message

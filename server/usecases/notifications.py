@@ -20,7 +20,7 @@ from server.context import Context
 from server.settings import Settings
 from server.sql import notifications, outbox
 from server.sql.connection import Connection, acquire
-from server.usecases import letters, mail, offers, post
+from server.usecases import calendars, letters, mail, offers, post
 
 LEASE = timedelta(seconds=60)
 """Longer than one attempt can take (`post.SEND_TIMEOUT`); renewed for each."""
@@ -172,6 +172,11 @@ async def _write(conn: Connection, settings: Settings, row: asyncpg.Record, now:
         )
         return mail.compose(
             letter,
+            calendar=calendars.invitation(
+                dict(booking), sender=settings.notification_from_email, recipient=recipient["email"], now=now
+            )
+            if booking is not None
+            else None,
             outbox_id=row["id"],
             to=recipient["email"],
             sender=settings.notification_from_email,
