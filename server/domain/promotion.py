@@ -284,7 +284,7 @@ def _admitted(daybook: Daybook, entry: Entry, court_id: int, now: datetime) -> P
         if _clashes(daybook, entry):
             return errors.OwnClash()
         # The slot is checked: nearer to its release than `admit` would let it be.
-        place = msgspec.structs.replace(_booking_of(entry, court_id, None), checked_version=catalogue.config_version)
+        place = msgspec.structs.replace(_booking_of(entry, court_id, None), checked_at=catalogue.mark)
         _, price = admit(daybook, place, now, ignoring=None, owner=entry.id)
     except Refusal as refusal:
         return refusal

@@ -195,7 +195,7 @@ async def rematch_within(conn: Connection, catalogues: Catalogues, club_id: int)
     patience = context.settings.db_lock_timeout_ms / 1000
     attempt = Attempt(context, catalogues, club_id, [request], patience=patience, in_doubt=None)
     # The catalogue of the change, which no process may remember before it is committed.
-    await attempt.decide(conn, found[1])
+    await attempt.decide(conn, found)
 
 
 async def _roll_back(conn: Connection) -> None:

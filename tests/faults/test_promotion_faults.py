@@ -7,16 +7,18 @@ import json
 import signal
 import sys
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from server.context import Context
+from server.context import Context, system_clock
+from server.embedded.process import free_port
 from server.settings import Settings
 from server.sql.connection import create_pool
+from tests.faults.conftest import StartWorker
 from tests.house import DAY, House, open_house
-from tests.mailing import make_due
+from tests.mailing import make_due, until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -27,7 +29,8 @@ from datetime import datetime
 from pathlib import Path
 import asyncpg
 from redis.asyncio import Redis
-from server.context import Context
+from server.context import Context, system_clock
+from server.embedded.process import free_port
 from server.settings import Settings
 from server.sql.connection import create_pool
 from server.usecases.catalogue import Catalogues
@@ -135,3 +138,26 @@ async def test_two_workers_work_off_each_job_once(context: Context, settings: Se
         assert await context.pool.fetchval("SELECT count(*) FROM bookings WHERE status = 'confirmed'") == 8
         await other.close()
         other_pool.terminate()
+
+
+@pytest.mark.parametrize("redis", ["there", "away"])
+async def test_what_was_held_while_no_worker_ran_is_booked_within_seconds_of_its_return(
+    context: Context, settings: Settings, start_worker: StartWorker, redis: str
+) -> None:
+    day = datetime.now(UTC).date() + timedelta(days=2)  # a worker process has the real clock
+    async with open_house(replace(context, clock=system_clock)) as house:
+        ann, bob = await house.player("ann@club.example"), await house.player("bob@club.example")
+        accepted = await house.bookings.book(ann, house.wanted("10:00", "11:00", day=day), lambda _: None)
+        entry = await house.wait(bob, "10:00", "11:00", day=day, auto_book=True)
+        await house.bookings.cancel(ann, accepted.booking.id)  # type: ignore[union-attr] # it was booked
+        held = await house.entry(entry.id)
+        assert held is not None
+        assert held.hold is not None
+
+        away = f"redis://127.0.0.1:{free_port()}"
+        await start_worker(settings if redis == "there" else replace(settings, redis_url=away))
+
+        async def is_promoted() -> bool:
+            return await house.outcome(entry.id) == "promoted"
+
+        await until(is_promoted, patience=15)
