@@ -487,7 +487,7 @@ export interface paths {
         put?: never;
         /**
          * Book a court
-         * @description Book a court with coach and equipment, or nothing of it.
+         * @description Book a court with coach and equipment, or nothing of it. With `waitlist` what is taken is waited for.
          *
          *     With an Idempotency-Key a repeated request gets the first answer and books once.
          */
@@ -536,6 +536,70 @@ export interface paths {
          * @description Give a booking up. Once it is cancelled, cancelling it again changes nothing.
          */
         post: operations["cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/waitlist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What one waits for
+         * @description One's own entries with the place in the line, and what is offered.
+         */
+        get: operations["list_entries"];
+        put?: never;
+        /**
+         * Wait for a slot
+         * @description Stand in the line for what is taken, closed or not open for booking yet. What is free is refused as such.
+         */
+        post: operations["join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/waitlist/{entry_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Wait no more
+         * @description Leave the line, or decline what is offered. A second time changes nothing.
+         */
+        delete: operations["leave"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/waitlist/{entry_id}/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Claim an offer
+         * @description Book what is offered, before its deadline. Refused, the offer stays as it is.
+         */
+        post: operations["claim"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1050,6 +1114,86 @@ export interface paths {
         patch: operations["admin_change_screen"];
         trace?: never;
     };
+    "/api/admin/waitlist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who waits
+         * @description All who wait in the club, with their place in the line. For staff.
+         */
+        get: operations["admin_list_waiting"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/waitlist/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Promote by hand
+         * @description Have the line looked through again, or promote one entry out of turn, if what it waits for is to be had.
+         */
+        post: operations["admin_promote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/outbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Mails and jobs
+         * @description The club's mails and jobs that were set aside after their tries, or that are to come. For staff.
+         */
+        get: operations["admin_list_outbox"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/outbox/{row_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try again
+         * @description Have a row that was set aside tried again from the beginning. For staff.
+         */
+        post: operations["admin_retry_row"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1280,6 +1424,11 @@ export interface components {
             cancel_deadline: number;
             late_cancel_fee_percent: number;
             verified_email_required: boolean;
+            offer_minutes: number;
+            offer_cutoff: number;
+            tier_priority: {
+                [key: string]: number;
+            };
             quotas: components["schemas"]["QuotasWire"];
             prime_windows: components["schemas"]["DayWindowWire"][];
         };
@@ -1718,6 +1867,86 @@ export interface components {
             expected_total: number | null;
         };
         /**
+         * Entries
+         * @description All that one waits for, in the order of its start.
+         */
+        Entries: {
+            items: components["schemas"]["EntryView"][];
+            /** @default null */
+            next: null;
+        };
+        /**
+         * EntryView
+         * @description Somebody who waits.
+         */
+        EntryView: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {unknown} */
+            status: "held" | "offered" | "waiting";
+            position: number;
+            slot_hash: string;
+            club: string;
+            court_id: number | null;
+            kind: string | null;
+            start_ts: string;
+            end_ts: string;
+            coach_id: number | null;
+            equipment: components["schemas"]["EquipmentItem"][];
+            auto_book: boolean;
+            max_price: number | null;
+            not_after: string | null;
+            user_id: number;
+            created_at: string;
+            offer: components["schemas"]["OfferView"] | null;
+        };
+        /**
+         * OfferView
+         * @description What is held for an entry. `price` is in minor units.
+         */
+        OfferView: {
+            court_id: number;
+            grid_ref: string;
+            price: number;
+            until: string | null;
+        };
+        /**
+         * NewEntry
+         * @description What to wait for: a court by `court_id`, or any court of a `kind` in a club.
+         */
+        NewEntry: {
+            /** @default null */
+            court_id: number | null;
+            /** @default null */
+            kind: string | null;
+            /** @default null */
+            club: string | null;
+            /** @description ISO 8601; without an offset the club's local time. */
+            start_ts: string;
+            /** @description ISO 8601; without an offset the club's local time. */
+            end_ts: string;
+            /** @default null */
+            coach_id: number | null;
+            /** @default [] */
+            equipment: components["schemas"]["Item"][];
+            /** @default false */
+            auto_book: boolean;
+            /** @default null */
+            max_price: number | null;
+            /** @default null */
+            not_after: string | null;
+            /** @default null */
+            user_email: string | null;
+        };
+        /**
+         * NewClaim
+         * @description What was offered.
+         */
+        NewClaim: {
+            /** @default null */
+            expected_total: number | null;
+        };
+        /**
          * ClubDraft
          * @description A club to be.
          */
@@ -1743,7 +1972,7 @@ export interface components {
         };
         /**
          * PolicyChange
-         * @description The booking rules to change. `quotas`, `tier_horizon_days` and `prime_windows` replace all that there were.
+         * @description The booking rules to change. `quotas`, `prime_windows` and what is by tier replace all that there were.
          */
         PolicyChange: {
             granularity?: number;
@@ -1760,6 +1989,11 @@ export interface components {
             cancel_deadline?: number;
             late_cancel_fee_percent?: number;
             verified_email_required?: boolean;
+            offer_minutes?: number;
+            offer_cutoff?: number;
+            tier_priority?: {
+                [key: string]: number;
+            };
             quotas?: components["schemas"]["QuotasWire"];
             prime_windows?: components["schemas"]["DayWindowWire"][];
         };
@@ -2274,6 +2508,57 @@ export interface components {
             court_ids?: number[] | null;
         };
         /**
+         * WaitlistPage
+         * @description Who waits, in the order of what they wait for.
+         */
+        WaitlistPage: {
+            items: components["schemas"]["EntryView"][];
+            next: string | null;
+        };
+        /**
+         * Promotion
+         * @description Whom to promote.
+         */
+        Promotion: {
+            /** @default null */
+            entry_id: string | null;
+        };
+        /**
+         * Promoted
+         * @description What came of it: a booking, or an offer. Both null: the line was looked through, and the worker does the rest.
+         */
+        Promoted: {
+            /** @default null */
+            booking: components["schemas"]["BookingView"] | null;
+            /** @default null */
+            waitlist_entry: components["schemas"]["EntryView"] | null;
+        };
+        /**
+         * OutboxPage
+         * @description Rows in the order of their making.
+         */
+        OutboxPage: {
+            items: components["schemas"]["OutboxRow"][];
+            next: string | null;
+        };
+        /**
+         * OutboxRow
+         * @description A mail or a job. What it is about is told by ids.
+         */
+        OutboxRow: {
+            /** Format: uuid */
+            id: string;
+            kind: string;
+            booking_id: string | null;
+            entry_id: string | null;
+            user_id: number | null;
+            attempts: number;
+            last_error: string | null;
+            created_at: string;
+            run_at: string;
+            parked_at: string | null;
+        };
+        /**
          * Problem
          * @description An RFC 9457 problem. A code may bring members of its own, such as the new price of `price_changed`.
          */
@@ -2330,12 +2615,21 @@ export interface components {
          *     - `quota_exceeded` (403): You have reached the number or hours of bookings that the club allows at a time.
          *     - `not_cancellable` (409): This booking can no longer be cancelled.
          *     - `not_movable` (409): This booking can no longer be moved.
+         *     - `slot_free` (409): That is free: book it.
+         *     - `already_waiting` (409): You wait for that slot already.
+         *     - `waits_too_often` (409): You wait for as many slots as one may. Leave one of them first.
+         *     - `too_late` (422): It begins too soon to wait for it.
+         *     - `not_waiting` (409): Nobody waits there any more.
+         *     - `not_offered` (409): Nothing is offered to you there at the moment.
+         *     - `already_offered` (409): That is offered to them already.
+         *     - `offer_expired` (410): That offer is over: it was taken, declined, or its time has passed.
+         *     - `own_clash` (409): You have another booking at that time. Cancel it first.
          *     - `idempotency_key_reused` (422): This Idempotency-Key was used with another request. Use a new key for a new request.
          *     - `capacity_in_use` (409): Bookings that are already made need what this change takes away. Move or cancel them first.
          *     - `internal` (500): Something went wrong on our side. It has been noted; quote the request id if you report it.
          * @enum {string}
          */
-        ProblemCode: "invalid_request" | "malformed_json" | "unsupported_media_type" | "body_too_large" | "not_found" | "method_not_allowed" | "rate_limited" | "precondition_required" | "precondition_failed" | "conflict" | "unavailable" | "unauthenticated" | "bad_credentials" | "forbidden" | "suspended" | "csrf_failed" | "email_unverified" | "invalid_link" | "pairing_over" | "unknown_court" | "unknown_coach" | "unknown_equipment" | "unknown_user" | "bad_time" | "bad_duration" | "outside_hours" | "outside_horizon" | "closed" | "leaves_gap" | "slot_taken" | "coach_unavailable" | "equipment_unavailable" | "price_changed" | "quota_exceeded" | "not_cancellable" | "not_movable" | "idempotency_key_reused" | "capacity_in_use" | "internal";
+        ProblemCode: "invalid_request" | "malformed_json" | "unsupported_media_type" | "body_too_large" | "not_found" | "method_not_allowed" | "rate_limited" | "precondition_required" | "precondition_failed" | "conflict" | "unavailable" | "unauthenticated" | "bad_credentials" | "forbidden" | "suspended" | "csrf_failed" | "email_unverified" | "invalid_link" | "pairing_over" | "unknown_court" | "unknown_coach" | "unknown_equipment" | "unknown_user" | "bad_time" | "bad_duration" | "outside_hours" | "outside_horizon" | "closed" | "leaves_gap" | "slot_taken" | "coach_unavailable" | "equipment_unavailable" | "price_changed" | "quota_exceeded" | "not_cancellable" | "not_movable" | "slot_free" | "already_waiting" | "waits_too_often" | "too_late" | "not_waiting" | "not_offered" | "already_offered" | "offer_expired" | "own_clash" | "idempotency_key_reused" | "capacity_in_use" | "internal";
     };
     responses: never;
     parameters: never;
@@ -3002,6 +3296,15 @@ export interface operations {
                     "application/json": components["schemas"]["BookingView"];
                 };
             };
+            /** @description It is taken, and waits. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BookingView"];
+                };
+            };
         };
     };
     show: {
@@ -3071,6 +3374,102 @@ export interface operations {
         responses: {
             /** @description Request fulfilled, document follows */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BookingView"];
+                };
+            };
+        };
+    };
+    list_entries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entries"];
+                };
+            };
+        };
+    };
+    join: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body give the first answer again for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEntry"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryView"];
+                };
+            };
+        };
+    };
+    leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entry_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    claim: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and body give the first answer again for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                entry_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewClaim"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4270,6 +4669,103 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AdminScreen"];
                 };
+            };
+        };
+    };
+    admin_list_waiting: {
+        parameters: {
+            query?: {
+                club?: string | null;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitlistPage"];
+                };
+            };
+        };
+    };
+    admin_promote: {
+        parameters: {
+            query?: {
+                club?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Promotion"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Promoted"];
+                };
+            };
+        };
+    };
+    admin_list_outbox: {
+        parameters: {
+            query?: {
+                club?: string | null;
+                state?: "parked" | "pending";
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboxPage"];
+                };
+            };
+        };
+    };
+    admin_retry_row: {
+        parameters: {
+            query?: {
+                club?: string | null;
+            };
+            header?: never;
+            path: {
+                row_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
