@@ -37,9 +37,7 @@ def wish() -> list[sa.Column[Any]]:
         sa.Column("start_ts", INSTANT, nullable=False),
         sa.Column("end_ts", INSTANT, nullable=False),
         sa.Column("coach_id", sa.BigInteger(), nullable=True),
-        sa.Column(
-            "equipment", pg.JSONB(), server_default="[]", nullable=False, comment="[{equipment_id, quantity}]"
-        ),
+        sa.Column("equipment", pg.JSONB(), server_default="[]", nullable=False, comment="[{equipment_id, quantity}]"),
         sa.Column("auto_book", sa.Boolean(), nullable=False, comment="Book at once; otherwise offer."),
         sa.Column(
             "max_price", sa.BigInteger(), nullable=True, comment="Minor units; above it nothing is booked at once."
