@@ -34,6 +34,9 @@ AXE = REPOSITORY / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
 
+CONSOLE = [sys.executable, "-P", "-m", "server.cli"]
+"""The console command `courtside`."""
+
 VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", event => {
   console.error(`Content-Security-Policy: ${event.violatedDirective} ${event.blockedURI}`)
@@ -57,6 +60,13 @@ class Site:
 
     url: str
     log: Path
+    env: dict[str, str]
+    """The environment that the server was started in, for a process beside it."""
+
+    @property
+    def mail(self) -> Path:
+        """Where a worker puts mails."""
+        return Path(self.env["COURTSIDE_HOME"]) / "mail"
 
     @asynccontextmanager
     async def client(self, who: str | None = "player2") -> AsyncIterator[httpx.AsyncClient]:
@@ -83,15 +93,14 @@ async def site(
     )
     port = free_port()
     env = os.environ | environment_of(settings) | {"HOST": "127.0.0.1", "PORT": str(port)}
-    console = [sys.executable, "-P", "-m", "server.cli"]
     log = home / "server.log"
-    await asyncio.to_thread(subprocess.run, [*console, "seed", "--demo"], cwd=REPOSITORY, env=env, check=True)
+    await asyncio.to_thread(subprocess.run, [*CONSOLE, "seed", "--demo"], cwd=REPOSITORY, env=env, check=True)
     with log.open("wb") as output:
-        server = subprocess.Popen([*console, "serve"], cwd=REPOSITORY, env=env, stdout=output, stderr=output)
+        server = subprocess.Popen([*CONSOLE, "serve"], cwd=REPOSITORY, env=env, stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}"
     try:
         await _until_alive(url, server, log)
-        yield Site(url, log)
+        yield Site(url, log, env)
     finally:
         server.terminate()
         await asyncio.to_thread(server.wait, 20)

@@ -1,4 +1,4 @@
-import { type ComponentType, lazy, Suspense, useEffect, useRef } from "react"
+import { type ComponentType, lazy, type RefObject, Suspense, useEffect, useRef } from "react"
 import { Link, Route, Switch, useLocation } from "wouter"
 import { GridPage } from "../features/grid/GridPage"
 import { Page } from "../ui/Page"
@@ -15,15 +15,21 @@ function later<Name extends string>(name: Name, load: () => Promise<Record<Name,
 const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
   ["/", GridPage],
   ["/login", later("LoginPage", () => import("../features/session/LoginPage"))],
+  ["/bookings", later("BookingsPage", () => import("../features/bookings/BookingsPage"))],
+  ["/register", later("RegisterPage", () => import("../features/session/RegisterPage"))],
+  ["/forgot", later("ForgotPage", () => import("../features/session/ForgotPage"))],
+  ["/verify", later("VerifyPage", () => import("../features/session/VerifyPage"))],
+  ["/reset", later("ResetPage", () => import("../features/session/ResetPage"))],
 ]
 
 export function App() {
   const [path] = useLocation()
-  useFocusOnArrival(path)
+  const shown = useRef(path)
   return (
     <Shell>
       <ErrorBoundary key={path}>
         <Suspense>
+          <Arrival path={path} shown={shown} />
           <Switch>
             {ROUTES.map(([route, page]) => (
               <Route key={route} path={route} component={page} />
@@ -41,13 +47,16 @@ export function App() {
   )
 }
 
-/** A new page is read out from its heading on, as after following a link to another document. */
-function useFocusOnArrival(path: string) {
-  const before = useRef(path)
+/**
+ * A new page is read out from its heading on, as after following a link to another document. Beside the page in its
+ * Suspense, so that it waits for a page that has to be fetched.
+ */
+function Arrival({ path, shown }: { path: string; shown: RefObject<string> }) {
   useEffect(() => {
-    if (before.current === path) return
-    before.current = path
+    if (shown.current === path) return
+    shown.current = path
     scrollTo(0, 0)
     document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true })
-  }, [path])
+  }, [path, shown])
+  return null
 }

@@ -11,6 +11,7 @@ import { LiveContext } from "../live/useLive"
 import "../ui/base.css"
 import "../ui/tokens.css"
 import { App } from "./App"
+import { reloadAfterDeploys } from "./deploys"
 import { chooseTheme, chosenTheme } from "./theme"
 
 const queries = new QueryClient({
@@ -47,6 +48,7 @@ onSession(() => {
   live.connection.reconnect()
 })
 
+reloadAfterDeploys()
 chooseTheme(chosenTheme())
 const place = document.getElementById("page")
 if (!place) throw new Error("index.html has no place for the page.")

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect } from "react"
+import { type ReactNode, useEffect, useRef } from "react"
 import { words } from "../words/words"
 import styles from "./Page.module.css"
 
@@ -6,17 +6,25 @@ interface Props {
   /** The heading, and the title of the window. */
   readonly title: string
   readonly narrow?: boolean
+  /** Whether this takes the place of what was there under the same address: it is read out from its heading on. */
+  readonly follows?: boolean
   readonly children: ReactNode
 }
 
 /** The content of one address, under its heading. */
-export function Page({ title, narrow = false, children }: Props) {
+export function Page({ title, narrow = false, follows = false, children }: Props) {
+  const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     document.title = `${title} · ${words.app.name}`
   }, [title])
+  useEffect(() => {
+    if (follows) heading.current?.focus()
+  }, [follows])
   return (
     <div className={`${styles["page"]} ${narrow ? styles["narrow"] : ""}`}>
-      <h1 tabIndex={-1}>{title}</h1>
+      <h1 ref={heading} tabIndex={-1}>
+        {title}
+      </h1>
       {children}
     </div>
   )

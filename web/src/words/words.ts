@@ -1,8 +1,10 @@
 /** The words and the locale of the page. */
 
+import { account } from "./account"
+import { bookings } from "./bookings"
 import { en } from "./en"
 
-export const words = en
+export const words = { ...en, account, bookings } as const
 
 /** For dates, times and money. The words are English, so another language's dates would not go with them. */
 export const LOCALE = preferred(globalThis.navigator?.language)

@@ -1,9 +1,7 @@
-import { type SubmitEvent, useState } from "react"
 import { Link, useLocation, useSearchParams } from "wouter"
 import { signIn } from "../../api/session"
-import { Button } from "../../ui/Button"
 import { Field } from "../../ui/Field"
-import { Trouble } from "../../ui/Notice"
+import { Form } from "../../ui/Form"
 import { Page } from "../../ui/Page"
 import { words } from "../../words/words"
 
@@ -11,32 +9,36 @@ import { words } from "../../words/words"
 export function LoginPage() {
   const [, navigate] = useLocation()
   const [search] = useSearchParams()
-  const [error, setError] = useState<unknown>(null)
-  const [busy, setBusy] = useState(false)
-
-  async function submit(event: SubmitEvent<HTMLFormElement>) {
-    event.preventDefault()
-    const form = new FormData(event.currentTarget)
-    setBusy(true)
-    try {
-      await signIn(String(form.get("email")), String(form.get("password")))
-      navigate(localPath(search.get("next")), { replace: true })
-    } catch (problem) {
-      setError(problem)
-      setBusy(false)
-    }
-  }
-
   return (
     <Page title={words.login.title} narrow>
-      {error !== null && <Trouble error={error} />}
-      <form onSubmit={submit}>
-        <Field label={words.login.email} name="email" type="email" autoComplete="username" required />
-        <Field label={words.login.password} name="password" type="password" autoComplete="current-password" required />
-        <Button look="primary" type="submit" disabled={busy}>
-          {words.login.submit}
-        </Button>
-      </form>
+      <Form
+        submit={words.login.submit}
+        act={async ({ email = "", password = "" }) => {
+          await signIn(email, password)
+          navigate(localPath(search.get("next")), { replace: true })
+        }}
+      >
+        {problem => (
+          <>
+            <Field
+              label={words.login.email}
+              name="email"
+              type="email"
+              autoComplete="username"
+              required
+              problem={problem("email")}
+            />
+            <Field
+              label={words.login.password}
+              name="password"
+              type="password"
+              autoComplete="current-password"
+              required
+              problem={problem("password")}
+            />
+          </>
+        )}
+      </Form>
       <p>
         <Link href="/forgot">{words.login.forgot}</Link>
       </p>

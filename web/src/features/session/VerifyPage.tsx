@@ -1,0 +1,41 @@
+import { useState } from "react"
+import { Link, useSearchParams } from "wouter"
+import { verifyAddress } from "../../api/account"
+import { Form } from "../../ui/Form"
+import { Notice } from "../../ui/Notice"
+import { Page } from "../../ui/Page"
+import { words } from "../../words/words"
+
+/** Where the mail of a registration leads. Opening it changes nothing, since mail scanners open links: the button does. */
+export function VerifyPage() {
+  const [search] = useSearchParams()
+  const [done, setDone] = useState(false)
+  const token = search.get("token")
+  const said = words.account.verify
+  if (done) {
+    return (
+      <Page key="done" title={said.done} narrow follows>
+        <p>{said.doneText}</p>
+        <Link href="/login">{words.account.toSignIn}</Link>
+      </Page>
+    )
+  }
+  return (
+    <Page title={said.title} narrow>
+      {token ? (
+        <>
+          <p>{said.text}</p>
+          <Form
+            submit={said.submit}
+            act={async () => {
+              await verifyAddress(token)
+              setDone(true)
+            }}
+          />
+        </>
+      ) : (
+        <Notice trouble>{words.account.incomplete}</Notice>
+      )}
+    </Page>
+  )
+}

@@ -1,0 +1,56 @@
+import { type ReactNode, type SubmitEvent, useEffect, useRef, useState } from "react"
+import { type FieldError, Problem } from "../api/problem"
+import { Button } from "./Button"
+import { Trouble } from "./Notice"
+
+interface Props {
+  /** What the button says. */
+  readonly submit: string
+  /** Whether all is there that it needs; where the browser's own check of the fields is not enough. */
+  readonly ready?: boolean
+  /** Does it; what it throws is told, beside the fields that it names. */
+  readonly act: (fields: Record<string, string>) => Promise<void>
+  /** The fields; `problem` gives what has to be mended in one. */
+  readonly children?: (problem: (field: string) => string | undefined) => ReactNode
+}
+
+/** Fields and the one button that sends them. */
+export function Form({ submit, ready = true, act, children }: Props) {
+  const [error, setError] = useState<unknown>(null)
+  const [beside, setBeside] = useState<readonly FieldError[]>([])
+  const [busy, setBusy] = useState(false)
+  const form = useRef<HTMLFormElement>(null)
+
+  // Whoever cannot see the page is led to what has to be mended.
+  useEffect(() => {
+    if (beside.length > 0) form.current?.querySelector<HTMLElement>("[aria-invalid]")?.focus()
+  }, [beside])
+
+  async function send(event: SubmitEvent<HTMLFormElement>) {
+    event.preventDefault()
+    const { elements } = event.currentTarget
+    const fields = Object.fromEntries([...new FormData(event.currentTarget)].map(([name, value]) => [name, `${value}`]))
+    setBusy(true)
+    try {
+      await act(fields)
+    } catch (problem) {
+      const errors = problem instanceof Problem ? problem.errors : []
+      const shown = errors.filter(({ field }) => elements.namedItem(field))
+      setBeside(shown)
+      setError(shown.length > 0 && shown.length === errors.length ? null : problem)
+      setBusy(false)
+    }
+  }
+
+  return (
+    <>
+      {error !== null && <Trouble error={error} />}
+      <form ref={form} onSubmit={send}>
+        {children?.(name => beside.find(({ field }) => field === name)?.detail)}
+        <Button look="primary" type="submit" disabled={busy || !ready}>
+          {submit}
+        </Button>
+      </form>
+    </>
+  )
+}
