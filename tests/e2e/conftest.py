@@ -33,6 +33,7 @@ from tests.edge.conftest import REPOSITORY, environment_of
 AXE = REPOSITORY / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
+CONSOLE = [sys.executable, "-P", "-m", "server.cli"]
 
 VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", event => {
@@ -57,6 +58,21 @@ class Site:
 
     url: str
     log: Path
+    env: dict[str, str]
+    _server: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        """Start it, also again after `stop`: at the same address, on the same data."""
+        with self.log.open("ab") as output:
+            command = [*CONSOLE, "serve"]
+            self._server = subprocess.Popen(command, cwd=REPOSITORY, env=self.env, stdout=output, stderr=output)
+        await _until_alive(self.url, self._server, self.log)
+
+    async def stop(self) -> None:
+        """Stop it, and wait until it is gone."""
+        if self._server is not None:
+            self._server.terminate()
+            await asyncio.to_thread(self._server.wait, 20)
 
     @asynccontextmanager
     async def client(self, who: str | None = "player2") -> AsyncIterator[httpx.AsyncClient]:
@@ -83,18 +99,13 @@ async def site(
     )
     port = free_port()
     env = os.environ | environment_of(settings) | {"HOST": "127.0.0.1", "PORT": str(port)}
-    console = [sys.executable, "-P", "-m", "server.cli"]
-    log = home / "server.log"
-    await asyncio.to_thread(subprocess.run, [*console, "seed", "--demo"], cwd=REPOSITORY, env=env, check=True)
-    with log.open("wb") as output:
-        server = subprocess.Popen([*console, "serve"], cwd=REPOSITORY, env=env, stdout=output, stderr=output)
-    url = f"http://127.0.0.1:{port}"
+    await asyncio.to_thread(subprocess.run, [*CONSOLE, "seed", "--demo"], cwd=REPOSITORY, env=env, check=True)
+    running = Site(f"http://127.0.0.1:{port}", home / "server.log", env)
     try:
-        await _until_alive(url, server, log)
-        yield Site(url, log)
+        await running.start()
+        yield running
     finally:
-        server.terminate()
-        await asyncio.to_thread(server.wait, 20)
+        await running.stop()
         await administer(database_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 

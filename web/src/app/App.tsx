@@ -15,9 +15,32 @@ function later<Name extends string>(name: Name, load: () => Promise<Record<Name,
 const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
   ["/", GridPage],
   ["/login", later("LoginPage", () => import("../features/session/LoginPage"))],
+  ["/admin/screens", later("ScreensPage", () => import("../features/admin/ScreensPage"))],
 ]
 
+const Screen = later("ScreenPage", () => import("../features/screen/ScreenPage"))
+
+/** Nobody stands at a wall screen to press a button, so it loads itself again. */
+const SCREEN_AGAIN = 30_000
+
 export function App() {
+  return (
+    <Switch>
+      <Route path="/screen/:club">
+        <ErrorBoundary again={SCREEN_AGAIN}>
+          <Suspense>
+            <Screen />
+          </Suspense>
+        </ErrorBoundary>
+      </Route>
+      <Route>
+        <Framed />
+      </Route>
+    </Switch>
+  )
+}
+
+function Framed() {
   const [path] = useLocation()
   useFocusOnArrival(path)
   return (
