@@ -31,7 +31,11 @@ function StaffOnly({ signIn = false }: { signIn?: boolean }) {
   return (
     <Notice>
       {words.screen.admin.staffOnly}{" "}
-      {signIn && <Link href="/login?next=/admin/screens">{words.screen.admin.signIn}</Link>}
+      {signIn && (
+        <Link href={`/login?next=${encodeURIComponent(location.pathname + location.search)}`}>
+          {words.screen.admin.signIn}
+        </Link>
+      )}
     </Notice>
   )
 }

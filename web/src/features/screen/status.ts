@@ -27,8 +27,8 @@ export function statusOf(row: Row, open: Head["open"], at: number): Status {
   const next: Stretch[] = []
   for (let last = now; last.until !== null && next.length < SHOWN_NEXT; ) {
     last = stretchAt(row, open, last.until)
-    // That the club is shut in the end is told by "until"; the opening after it is another day's business.
-    if (last.kind === "shut" && last.until === null && now.kind === "shut") break
+    // What comes after the last hour is another day's business, and "until" has told that it is the last.
+    if (last.kind === "shut" && last.until === null) break
     next.push(last)
   }
   return { now, next }

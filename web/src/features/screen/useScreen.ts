@@ -28,6 +28,7 @@ export class ScreenLife {
   #timer = 0
   #ticker = 0
   #beating = false
+  #missed = false
 
   constructor(club: string, tell: (state: State) => void) {
     this.#club = club
@@ -93,6 +94,9 @@ export class ScreenLife {
     }
     this.#beating = false
     if (this.#stopped) return
+    // Who was away and is heard again may be asked for the live grid at once.
+    if (next === BEAT && this.#missed) this.live.connection.wake()
+    this.#missed = next === RETRY
     if (next === null) void this.#pair()
     else this.#timer = window.setTimeout(() => void this.#beat(), next)
   }
