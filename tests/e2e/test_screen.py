@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest_asyncio
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.e2e.conftest import Browse, Browsing, Site, axe
 
@@ -165,8 +165,8 @@ async def test_all_courts_fit_every_wall_without_scrolling(
                 "Math.min(...[...document.querySelectorAll('li p')].map(p => parseFloat(getComputedStyle(p).fontSize)))"
             )
             assert smallest >= min(width, height) / 60, (club, width, height)
-            if PICTURES and club == "arena":
-                await page.screenshot(path=Path(PICTURES) / f"wall-{width}x{height}.png")
+            if PICTURES and (club, width) == ("arena", 1920):
+                await page.screenshot(path=Path(PICTURES) / "wall-screen.png")
 
 
 async def test_a_screen_outlives_the_server_and_starts_without_it(visitor: Browsing, site: Site) -> None:
@@ -199,3 +199,20 @@ async def test_a_screen_shows_the_servers_time_whatever_its_own_clock_says(visit
     assert await page.evaluate("Date.now()") > (datetime.now(UTC) + timedelta(hours=11)).timestamp() * 1000
     await expect(clock).to_have_text(re.compile("|".join(clock_times())))
     await expect(page.get_by_text("updated")).to_be_visible()
+
+
+async def test_a_screen_loads_itself_again_after_a_deploy(visitor: Browsing) -> None:
+    page = await visitor.open("/screen/pair")
+    await expect(page.get_by_role("listitem")).to_have_count(2)
+
+    async def newer(route: Route) -> None:
+        if route.request.resource_type != "fetch":
+            return await route.continue_()
+        answer = await route.fetch()
+        return await route.fulfill(response=answer, body=(await answer.text()).replace("/assets/", "/assets/newer-", 1))
+
+    await page.route("**/screen/pair", newer)
+    async with page.expect_event("load"):
+        await page.evaluate("dispatchEvent(new Event('online'))")  # it would look by itself within a minute
+    await page.unroute("**/screen/pair")
+    await expect(page.get_by_role("listitem")).to_have_count(2)
