@@ -41,7 +41,7 @@ DOCUMENTS = [
 
 FOLDERS = ("server", "web", "tests", "ops", "docs", "migrations", "requirements", ".ci", ".github")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-NOT_OURS = {"TEST_DATABASE_URL", "TEST_REDIS_URL"}
+NOT_OURS = {"TEST_DATABASE_URL", "TEST_REDIS_URL", "COURTSIDE_PICTURES"}
 """Names in the form of a setting that the service itself does not read."""
 
 

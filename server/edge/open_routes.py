@@ -16,6 +16,7 @@ OPEN: frozenset[tuple[str, str]] = frozenset(
         ("GET", "/admin"),
         ("GET", "/admin/{rest}"),
         ("GET", "/favicon.svg"),
+        ("GET", "/screen-worker.js"),
         ("POST", "/api/auth/register"),
         ("POST", "/api/auth/login"),
         ("POST", "/api/auth/refresh"),

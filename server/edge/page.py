@@ -23,7 +23,7 @@ PAGE = Path(__file__).resolve().parents[1] / "page"
 
 ADDRESSES = ("/", "/login", "/register", "/forgot", "/bookings", "/screen/{club:str}", "/admin", "/admin/{rest:path}")
 """What the page shows; /verify and /reset are in `server.edge.links`."""
-ROOT_FILES = ("/favicon.svg",)
+ROOT_FILES = ("/favicon.svg", "/screen-worker.js")
 """Files of `web/public`, whose names do not change."""
 
 FOR_EVER = "public, max-age=31536000, immutable"

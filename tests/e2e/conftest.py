@@ -33,7 +33,6 @@ from tests.edge.conftest import REPOSITORY, environment_of
 AXE = REPOSITORY / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
-
 CONSOLE = [sys.executable, "-P", "-m", "server.cli"]
 """The console command `courtside`."""
 
@@ -62,11 +61,25 @@ class Site:
     log: Path
     env: dict[str, str]
     """The environment that the server was started in, for a process beside it."""
+    _server: subprocess.Popen[bytes] | None = None
 
     @property
     def mail(self) -> Path:
         """Where a worker puts mails."""
         return Path(self.env["COURTSIDE_HOME"]) / "mail"
+
+    async def start(self) -> None:
+        """Start it, also again after `stop`: at the same address, on the same data."""
+        with self.log.open("ab") as output:
+            command = [*CONSOLE, "serve"]
+            self._server = subprocess.Popen(command, cwd=REPOSITORY, env=self.env, stdout=output, stderr=output)
+        await _until_alive(self.url, self._server, self.log)
+
+    async def stop(self) -> None:
+        """Stop it, and wait until it is gone."""
+        if self._server is not None:
+            self._server.terminate()
+            await asyncio.to_thread(self._server.wait, 20)
 
     @asynccontextmanager
     async def client(self, who: str | None = "player2") -> AsyncIterator[httpx.AsyncClient]:
@@ -93,17 +106,13 @@ async def site(
     )
     port = free_port()
     env = os.environ | environment_of(settings) | {"HOST": "127.0.0.1", "PORT": str(port)}
-    log = home / "server.log"
     await asyncio.to_thread(subprocess.run, [*CONSOLE, "seed", "--demo"], cwd=REPOSITORY, env=env, check=True)
-    with log.open("wb") as output:
-        server = subprocess.Popen([*CONSOLE, "serve"], cwd=REPOSITORY, env=env, stdout=output, stderr=output)
-    url = f"http://127.0.0.1:{port}"
+    running = Site(f"http://127.0.0.1:{port}", home / "server.log", env)
     try:
-        await _until_alive(url, server, log)
-        yield Site(url, log, env)
+        await running.start()
+        yield running
     finally:
-        server.terminate()
-        await asyncio.to_thread(server.wait, 20)
+        await running.stop()
         await administer(database_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 

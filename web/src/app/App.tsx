@@ -20,9 +20,32 @@ const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
   ["/forgot", later("ForgotPage", () => import("../features/session/ForgotPage"))],
   ["/verify", later("VerifyPage", () => import("../features/session/VerifyPage"))],
   ["/reset", later("ResetPage", () => import("../features/session/ResetPage"))],
+  ["/admin/screens", later("ScreensPage", () => import("../features/admin/ScreensPage"))],
 ]
 
+const Screen = later("ScreenPage", () => import("../features/screen/ScreenPage"))
+
+/** Nobody stands at a wall screen to press a button, so it loads itself again. */
+const SCREEN_AGAIN = 30_000
+
 export function App() {
+  return (
+    <Switch>
+      <Route path="/screen/:club">
+        <ErrorBoundary again={SCREEN_AGAIN}>
+          <Suspense>
+            <Screen />
+          </Suspense>
+        </ErrorBoundary>
+      </Route>
+      <Route>
+        <Framed />
+      </Route>
+    </Switch>
+  )
+}
+
+function Framed() {
   const [path] = useLocation()
   const shown = useRef(path)
   return (

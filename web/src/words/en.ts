@@ -1,3 +1,5 @@
+import { screenWords } from "./screen"
+
 /**
  * All that the page says. To translate it, write a file with the same keys and choose it in `words.ts`.
  * Plain and short: what happened, what it means, what to do.
@@ -39,6 +41,7 @@ export const en = {
     free: "Free",
     taken: (count: number) => (count === 1 ? "1 booking" : `${count} bookings`),
   },
+  screen: screenWords,
   login: {
     title: "Sign in",
     email: "E-mail address",

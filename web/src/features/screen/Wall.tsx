@@ -1,0 +1,116 @@
+import { useQuery } from "@tanstack/react-query"
+import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react"
+import { fetchCourts } from "../../api/screen"
+import { useDay } from "../../live/useLive"
+import { formatDate, formatDay, formatTime, localDay } from "../../words/format"
+import { words } from "../../words/words"
+import { columnsFor } from "./layout"
+import { recall, remember, type Shown } from "./memory"
+import { Qr } from "./Qr"
+import styles from "./screen.module.css"
+import { Tile } from "./Tile"
+import { useGlance } from "./useGlance"
+import type { ScreenLife } from "./useScreen"
+
+const SHIFT_EVERY = 3
+const SHIFT_STEPS = 16
+const SHIFT_PIXELS = 6
+const RETRY = 5_000
+
+/** All courts of the club at one glance. */
+export function Wall({ club, shown, life }: { club: string; shown: Shown; life: ScreenLife }) {
+  const [kept] = useState(() => recall(club))
+  const { minute, trueAt, stale } = useGlance(life.clock, life.live.connection, kept.trueAt)
+  const { zone } = shown
+  const date = localDay(minute, zone)
+  const { topics } = life.live
+  const { head, refusal } = useDay({ club, date })
+  const { data: courts } = useQuery({
+    queryKey: ["screen", club, recall(club).token, head?.config],
+    queryFn: () => fetchCourts(recall(club).token, club),
+    placeholderData: known => known ?? [...kept.courts],
+    staleTime: Number.POSITIVE_INFINITY,
+    networkMode: "always",
+    retry: true,
+    retryDelay: RETRY,
+  })
+
+  // After `useDay` has begun to look at the day: what was true before the power cut, until the server says more.
+  useEffect(() => {
+    if (kept.day?.date === date && !topics.day({ club, date })) topics.takeSnap(kept.day)
+  }, [topics, kept, club, date])
+  useEffect(() => {
+    const day = topics.day({ club, date })
+    if (stale || trueAt === null || !day || !courts) return
+    remember(club, { courts, trueAt, day: { ...day, rows: [...day.rows.values()], full: true } })
+  }, [topics, club, date, courts, trueAt, stale])
+
+  const tiles = (courts ?? []).filter(({ id }) => shown.courtIds?.includes(id) ?? true)
+  return (
+    <main className={styles["wall"]} data-stale={stale} style={shiftAt(minute)}>
+      <header className={styles["header"]}>
+        <div className={styles["about"]}>
+          <h1>{shown.clubName}</h1>
+          <p>
+            {formatDay(date)}
+            {shown.name !== null && ` · ${shown.name}`}
+            {trueAt !== null && !stale && ` · ${words.screen.updated(formatTime(trueAt, zone))}`}
+          </p>
+        </div>
+        <p className={styles["clock"]}>{formatTime(minute, zone)}</p>
+        <figure className={styles["book"]}>
+          <Qr address={`${location.origin}/?club=${encodeURIComponent(club)}`} />
+          <figcaption>{words.screen.book}</figcaption>
+        </figure>
+      </header>
+      {stale && (
+        <p role="alert" className={styles["stale"]}>
+          {trueAt === null ? words.screen.neverHeard : words.screen.stale(sinceOf(trueAt, date, zone))}
+        </p>
+      )}
+      {refusal && <p className={styles["stale"]}>{words.screen.noGrid}</p>}
+      <Tiles count={tiles.length}>
+        {tiles.map(({ id, name }) => (
+          <Tile key={id} {...{ club, date, court: id, name, open: head?.open ?? NO_HOURS, minute, zone }} />
+        ))}
+      </Tiles>
+    </main>
+  )
+}
+
+const NO_HOURS: readonly (readonly [string, string])[] = []
+
+function Tiles({ count, children }: { count: number; children: ReactNode }) {
+  const size = useSyncExternalStore(onResize, () => `${innerWidth} ${innerHeight}`)
+  const [width = 1, height = 1] = size.split(" ").map(Number)
+  const columns = columnsFor(count, width, height * 0.82)
+  const rows = Math.ceil(count / columns)
+  return (
+    <ul
+      className={styles["tiles"]}
+      style={{
+        gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))`,
+        gridTemplateRows: `repeat(${rows}, minmax(0, 1fr))`,
+      }}
+    >
+      {children}
+    </ul>
+  )
+}
+
+function onResize(listener: () => void): () => void {
+  addEventListener("resize", listener)
+  return () => removeEventListener("resize", listener)
+}
+
+/** All moves by some pixels every few minutes, round a small circle, so that nothing burns into the glass. */
+function shiftAt(minute: number) {
+  const angle = ((minute / 60_000 / SHIFT_EVERY) % SHIFT_STEPS) * ((2 * Math.PI) / SHIFT_STEPS)
+  const [x, y] = [Math.cos(angle), Math.sin(angle)].map(part => Math.round(part * SHIFT_PIXELS))
+  return { transform: `translate(${x}px, ${y}px)` }
+}
+
+function sinceOf(trueAt: number, today: string, zone: string): string {
+  const time = formatTime(trueAt, zone)
+  return localDay(trueAt, zone) === today ? time : `${formatDate(trueAt, zone)}, ${time}`
+}
