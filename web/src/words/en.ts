@@ -1,3 +1,5 @@
+import { booking, grid } from "./grid"
+
 /**
  * All that the page says. To translate it, write a file with the same keys and choose it in `words.ts`.
  * Plain and short: what happened, what it means, what to do.
@@ -31,14 +33,8 @@ export const en = {
     unreachable: "The server cannot be reached. Look at your connection, then try again.",
     unreadable: "The answer was not understood. Try again in a moment.",
   },
-  grid: {
-    title: "Courts",
-    noClubs: "There is no club to show yet.",
-    noGrid: "There is no grid of this day.",
-    members: "This club's grid is for its members. Sign in to see it.",
-    free: "Free",
-    taken: (count: number) => (count === 1 ? "1 booking" : `${count} bookings`),
-  },
+  grid,
+  booking,
   login: {
     title: "Sign in",
     email: "E-mail address",
