@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.e2e.conftest import PHONE, Browse, Browsing, Site, axe
 from tests.edge.conftest import REPOSITORY
@@ -36,9 +37,11 @@ async def picture(page: Page, name: str) -> None:
         await page.screenshot(path=PICTURES / f"{name}.png")
 
 
-async def book(site: Site, day: str, court: int, times: tuple[str, str], who: str = "player2") -> None:
+async def book(
+    site: Site, day: str, court: int, times: tuple[str, str], *, who: str = "player2", coach: int | None = None
+) -> None:
     async with site.client(who) as player:
-        body = {"court_id": court, "start_ts": f"{day}T{times[0]}", "end_ts": f"{day}T{times[1]}"}
+        body = {"court_id": court, "start_ts": f"{day}T{times[0]}", "end_ts": f"{day}T{times[1]}", "coach_id": coach}
         assert (await player.post("/api/bookings", json=body)).status_code == 201
 
 
@@ -55,8 +58,20 @@ async def test_a_booking_in_one_browser_appears_in_the_other(browse: Browse) -> 
     drawer = page.get_by_role("dialog", name="Book a court")
     await expect(drawer).to_contain_text("10:00–11:30")
     assert await axe(page) == []
+    await picture(page, "drawer")
+    on = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await on.wait()
+        await route.continue_()
+
+    await page.route("**/api/bookings", hold)
     await drawer.get_by_role("button", name=re.compile(r"^Book Court 1 · £\d")).click()
+    pending = page.locator("[data-court='1'] [data-looks='pending']")
+    await expect(pending).to_have_count(1)  # at once, while the server has not answered
+    on.set()
     await expect(drawer).to_contain_text("Court 1 is yours")
+    await expect(pending).to_have_count(0)
     await drawer.get_by_role("button", name="Close").last.click()
     await expect(cell(page, 1, "10:00")).to_have_attribute("data-looks", "mine")
     await expect(cell(watching, 1, "10:00")).to_have_attribute("data-looks", "booked")
@@ -107,7 +122,6 @@ async def test_whoever_comes_too_late_books_what_is_offered_instead(browse: Brow
     offers = drawer.get_by_role("button", name=re.compile(r"^Book Court \d, "))
     await expect(offers).to_have_count(3)
     await expect(offers.first).to_contain_text("Court 2, 14:00–15:00")
-    await picture(page, "taken")
     await offers.nth(1).click()
     await expect(drawer).to_contain_text(re.compile(r"Court \d is yours"))
     async with site.client("player") as client:
@@ -185,6 +199,7 @@ async def test_a_phone_shows_times_and_books(browse: Browse, site: Site) -> None
     await book(site, day, 6, ("15:00", "16:00"))
     await expect(later).to_be_disabled()  # it went in front of our eyes
     assert await axe(page) == []
+    await picture(page, "phone")
     await chip.click()
     await page.get_by_role("button", name=re.compile("^Court 6 · padel")).click()
     drawer = page.get_by_role("dialog")
@@ -195,11 +210,29 @@ async def test_a_phone_shows_times_and_books(browse: Browse, site: Site) -> None
     await expect(page.get_by_label("90 min")).to_be_checked()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing_on_the_board(browse: Browse, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "ahead"), [("light", 10), ("dark", 11)])
+async def test_each_state_looks_its_own_and_axe_finds_nothing(
+    browse: Browse, site: Site, scheme: str, ahead: int
+) -> None:
+    day = days_ahead(ahead)
+    await book(site, day, 1, ("09:00", "10:30"))
+    await book(site, day, 3, ("18:00", "19:00"))
+    await book(site, day, 2, ("17:00", "18:30"), who="staff")
+    await book(site, day, 5, ("10:00", "11:00"), coach=1)
+    async with site.client("staff") as staff:
+        body = {"court_ids": [6], "start_ts": f"{day}T07:00", "end_ts": f"{day}T11:00", "reason": "New carpet"}
+        assert (await staff.post("/api/admin/closures", json=body)).status_code == 201
     visitor = await browse(color_scheme=scheme)
-    page = await visitor.open(f"/?date={days_ahead(4)}")
-    await cell(page, 3, "10:00").wait_for()
+    page = await visitor.sign_in("staff")
+    await page.goto(f"{site.url}/?date={day}")
+    for court, time, looks, says in (
+        (1, "09:00", "booked", "Booked"),
+        (2, "17:00", "mine", "★ Yours"),
+        (5, "10:00", "coaching", "✦ Coaching"),
+        (6, "07:00", "closed", "New carpet"),
+    ):
+        await expect(cell(page, court, time)).to_have_attribute("data-looks", looks)
+        await expect(cell(page, court, time)).to_have_text(says)
     assert await axe(page) == []
     await picture(page, f"grid-{scheme}")
 

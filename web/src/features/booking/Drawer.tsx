@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query"
 import { type ReactNode, useEffect, useId, useRef, useState } from "react"
 import { Link } from "wouter"
-import { availabilityQuery, quoteQuery, type Wanted } from "../../api/bookings"
+import { availabilityQuery, type Booking, quoteQuery, type Wanted } from "../../api/bookings"
 import type { Club, Court } from "../../api/catalogue"
 import { useSession } from "../../api/useSession"
 import type { Topic } from "../../live/protocol"
@@ -49,33 +49,31 @@ export function Drawer(props: Props) {
   const court = courts.find(candidate => candidate.id === selection.court)
   const money = (minor: number) => formatMoney(minor, club.currency)
   if (!court) return null
-  if (booked) {
-    const name = courts.find(candidate => candidate.id === booked.court_id)?.name ?? court.name
-    return (
-      <Sheet title={words.booking.title} onClose={onClose}>
-        <Notice>{words.booking.done(name, formatSpan(booked.start_ts, booked.end_ts, club.zone))}</Notice>
-        <Lines price={booked.price} />
-        <p>{words.booking.cancelBy(momentOf(booked.cancel_until, club.zone))}</p>
-        <p className={styles["actions"]}>
-          <Link href="/bookings" className={buttonClass()}>
-            {words.booking.toBookings}
-          </Link>
-          <Button look="primary" onClick={onClose}>
-            {words.booking.close}
-          </Button>
-        </p>
-      </Sheet>
-    )
-  }
+  if (booked) return <Done club={club} courts={courts} booking={booked} onClose={onClose} />
   const trouble = error ?? quote.error
+  const taken = codeOf(trouble) === "slot_taken"
   const estimated = estimate(selection)
-  const fresh = quote.data && !quote.isPlaceholderData ? quote.data : null
+  const priced = quote.data ?? null
+  const fresh = quote.isPlaceholderData ? null : priced
   return (
     <Sheet title={words.booking.title} onClose={onClose}>
       <p className={styles["what"]}>
         {court.name} · {formatDate(selection.from, club.zone)},{" "}
         {formatTimes(selection.from, selection.until, club.zone)}
       </p>
+      {trouble !== null && trouble !== undefined && <Notice trouble>{sentenceFor(trouble)}</Notice>}
+      {taken && (
+        <Alternatives
+          club={club}
+          topic={topic}
+          courts={courts}
+          scale={scale}
+          wanted={wanted}
+          now={props.now}
+          busy={busy}
+          onBook={(other, total) => void submit(other, total)}
+        />
+      )}
       <Choices
         club={club}
         courts={courts}
@@ -93,44 +91,55 @@ export function Drawer(props: Props) {
           setExtras(next)
         }}
       />
-      {quote.data && <Lines price={quote.data} />}
-      {!signedIn && estimated !== null && <p>{words.grid.about(money(estimated))}</p>}
+      {priced && <Lines price={priced} />}
       <p>{words.booking.cancelUntil(club.policy.cancel_deadline)}</p>
-      {trouble !== null && trouble !== undefined && <Notice trouble>{sentenceFor(trouble)}</Notice>}
-      {codeOf(trouble) === "slot_taken" && (
-        <Alternatives
-          club={club}
-          topic={topic}
-          courts={courts}
-          scale={scale}
-          wanted={wanted}
-          now={props.now}
-          busy={busy}
-          onBook={(other, total) => void submit(other, total)}
-        />
-      )}
-      <p className={styles["actions"]}>
-        {signedIn ? (
+      {!taken && signedIn && (
+        <p className={styles["actions"]}>
           <Button
             look="primary"
             disabled={busy || fresh === null}
             onClick={() => fresh && void submit(wanted, fresh.total).then(() => quote.refetch())}
           >
-            {busy
-              ? words.booking.submitting
-              : words.booking.submit(court.name, quote.data ? money(quote.data.total) : "…")}
+            {busy ? words.booking.submitting : words.booking.submit(court.name, priced ? money(priced.total) : "…")}
           </Button>
-        ) : (
-          <>
-            <Link
-              href={`/login?next=${encodeURIComponent(location.pathname + location.search)}`}
-              className={buttonClass("primary")}
-            >
-              {words.booking.signIn}
-            </Link>
-            <small>{words.booking.signInWhy}</small>
-          </>
-        )}
+        </p>
+      )}
+      {!signedIn && <Stranger about={estimated === null ? null : money(estimated)} />}
+    </Sheet>
+  )
+}
+
+/** For whoever is not signed in: the way to do so, and back. */
+function Stranger({ about }: { about: string | null }) {
+  const here = encodeURIComponent(location.pathname + location.search)
+  return (
+    <>
+      {about && <p>{words.grid.about(about)}</p>}
+      <p className={styles["actions"]}>
+        <Link href={`/login?next=${here}`} className={buttonClass("primary")}>
+          {words.booking.signIn}
+        </Link>
+        <small>{words.booking.signInWhy}</small>
+      </p>
+    </>
+  )
+}
+
+/** What has been booked. */
+function Done({ club, courts, booking, onClose }: Pick<Props, "club" | "courts" | "onClose"> & { booking: Booking }) {
+  const name = courts.find(court => court.id === booking.court_id)?.name ?? ""
+  return (
+    <Sheet title={words.booking.title} onClose={onClose}>
+      <Notice>{words.booking.done(name, formatSpan(booking.start_ts, booking.end_ts, club.zone))}</Notice>
+      <Lines price={booking.price} />
+      <p>{words.booking.cancelBy(momentOf(booking.cancel_until, club.zone))}</p>
+      <p className={styles["actions"]}>
+        <Link href="/bookings" className={buttonClass()}>
+          {words.booking.toBookings}
+        </Link>
+        <Button look="primary" onClick={onClose}>
+          {words.booking.close}
+        </Button>
       </p>
     </Sheet>
   )

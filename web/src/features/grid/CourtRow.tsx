@@ -31,6 +31,8 @@ export const CourtRow = memo(function CourtRow(props: RowProps) {
   const { topic, court, index, scale, zone, selected, label, pending } = props
   const row = useRow(topic, court.id)
   const pieces = useMemo(() => withPending(piecesOf(scale, row), pending), [scale, row, pending])
+  // What is there by now is not covered by what somebody wished for.
+  const open = selected && pieces.every(piece => piece.kind === "free" || !meets(piece, selected)) ? selected : null
   return (
     // biome-ignore lint/a11y/useSemanticElements: a table cannot place its cells by time
     // biome-ignore lint/a11y/useFocusableInteractive: the cells have the focus, not the row
@@ -47,9 +49,9 @@ export const CourtRow = memo(function CourtRow(props: RowProps) {
         {pieces.map(piece => (
           <PieceCell key={piece.from} piece={piece} row={row} {...props} />
         ))}
-        {selected && (
-          <div className={styles["selection"]} style={placed(scale, selected)} aria-hidden="true">
-            <span>{words.grid.selected(formatTimes(selected.from, selected.until, zone), label || null)}</span>
+        {open && (
+          <div className={styles["selection"]} style={placed(scale, open)} aria-hidden="true">
+            <span>{words.grid.selected(formatTimes(open.from, open.until, zone), label || null)}</span>
           </div>
         )}
       </div>
@@ -63,7 +65,7 @@ function PieceCell({ piece, row, ...props }: RowProps & { piece: Shown; row: Row
   const { scale, zone, mine, selected, focus, past } = props
   const looks = looksOf(piece, mine, past)
   const state = sayState(piece, looks, zone)
-  const chosen = selected !== null && piece.from < selected.until && piece.until > selected.from
+  const chosen = selected !== null && meets(piece, selected)
   const focused = focus !== null && piece.from <= focus && focus < piece.until
   return (
     // biome-ignore lint/a11y/useSemanticElements: a table cannot place its cells by time
@@ -91,12 +93,16 @@ type Shown = Omit<Piece, "kind"> & { readonly kind: Piece["kind"] | "pending" }
 /** With what is being booked in place of the free steps that it takes. */
 function withPending(pieces: readonly Piece[], pending: Span | null): readonly Shown[] {
   if (!pending) return pieces
-  const inside = (piece: Piece) => piece.from < pending.until && piece.until > pending.from
+  const inside = (piece: Piece) => meets(piece, pending)
   // What the server says is there counts for more than what is hoped for.
   if (!pieces.filter(inside).every(piece => piece.kind === "free")) return pieces
   const shown: Shown[] = pieces.filter(piece => !inside(piece))
   shown.push({ kind: "pending", cell: null, ...pending })
   return shown.sort((one, other) => one.from - other.from)
+}
+
+function meets(one: Span, other: Span): boolean {
+  return one.from < other.until && one.until > other.from
 }
 
 function looksOf(piece: Shown, mine: ReadonlySet<string>, past: number): Looks {

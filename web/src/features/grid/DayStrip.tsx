@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query"
-import type { CSSProperties } from "react"
+import { type CSSProperties, useEffect, useRef } from "react"
 import { daysQuery } from "../../api/bookings"
 import type { Club } from "../../api/catalogue"
 import { Button } from "../../ui/Button"
@@ -25,6 +25,12 @@ export function DayStrip({ club, date, now, onGo }: Props) {
     refetchInterval: 60_000,
     placeholderData: known => known,
   })
+  const list = useRef<HTMLOListElement>(null)
+  useEffect(() => {
+    const chosen = list.current?.querySelector<HTMLElement>(`[data-day="${date}"]`)
+    // Not `scrollIntoView`, which would move the page as well.
+    if (list.current && chosen) list.current.scrollLeft = chosen.offsetLeft - list.current.clientWidth / 3
+  }, [date])
   const days = Array.from({ length: DAYS }, (_, index) => addDays(first, index))
   return (
     <nav className={styles["strip"]} aria-label={words.grid.days.label}>
@@ -36,13 +42,13 @@ export function DayStrip({ club, date, now, onGo }: Props) {
       >
         ‹
       </Button>
-      <ol className={styles["days"]}>
+      <ol ref={list} className={styles["days"]}>
         {days.map(day => {
           const known = data?.find(candidate => candidate.date === day)
           const percent = Math.round((known?.full ?? 0) * 100)
           const how = known?.open.length === 0 ? words.grid.days.closed : words.grid.days.full(percent)
           return (
-            <li key={day}>
+            <li key={day} data-day={day}>
               <button
                 type="button"
                 className={styles["day"]}

@@ -53,7 +53,8 @@ export function useSelecting(steps: Steps, open: (selection: Selection) => void,
   }
   const onPointerMove = (event: PointerEvent<HTMLElement>) => {
     const from = pressed.current
-    if (!from || event.pointerType === "touch") return
+    if (event.buttons === 0) pressed.current = null // it was let go elsewhere
+    if (!from || event.buttons === 0 || event.pointerType === "touch") return
     const place = placeAt(document.elementFromPoint(event.clientX, event.clientY))
     if (place?.court !== from.court || (place.at === from.at && !from.dragged)) return
     from.dragged = true
