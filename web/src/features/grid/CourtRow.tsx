@@ -50,7 +50,7 @@ export const CourtRow = memo(function CourtRow(props: RowProps) {
           <PieceCell key={piece.from} piece={piece} row={row} {...props} />
         ))}
         {open && (
-          <div className={styles["selection"]} style={placed(scale, open)} aria-hidden="true">
+          <div className={styles["selection"]} style={labelled(scale, open)} aria-hidden="true">
             <span>{words.grid.selected(formatTimes(open.from, open.until, zone), label || null)}</span>
           </div>
         )}
@@ -123,4 +123,9 @@ function sayState(piece: Shown, looks: Looks, zone: string): string {
 function placed(scale: Scale, span: Span): CSSProperties {
   const left = placeOf(scale, span.from)
   return { left: `${left}%`, width: `${placeOf(scale, span.until) - left}%` }
+}
+
+/** Late in the day what is said of a selection goes to the left of its end, where there is room. */
+function labelled(scale: Scale, span: Span): CSSProperties {
+  return { ...placed(scale, span), justifyContent: placeOf(scale, span.from) > 70 ? "flex-end" : "flex-start" }
 }
