@@ -1,3 +1,4 @@
+import { booking, grid } from "./grid"
 import { screenWords } from "./screen"
 
 /**
@@ -33,14 +34,8 @@ export const en = {
     unreachable: "The server cannot be reached. Look at your connection, then try again.",
     unreadable: "The answer was not understood. Try again in a moment.",
   },
-  grid: {
-    title: "Courts",
-    noClubs: "There is no club to show yet.",
-    noGrid: "There is no grid of this day.",
-    members: "This club's grid is for its members. Sign in to see it.",
-    free: "Free",
-    taken: (count: number) => (count === 1 ? "1 booking" : `${count} bookings`),
-  },
+  grid,
+  booking,
   screen: screenWords,
   login: {
     title: "Sign in",

@@ -1,15 +1,26 @@
 import { useQuery } from "@tanstack/react-query"
-import { useSearchParams } from "wouter"
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react"
+import { mineQuery, pricesQuery } from "../../api/bookings"
 import { type Club, type Court, courtsQuery } from "../../api/catalogue"
 import { useClub } from "../../api/useClub"
-import type { Topic } from "../../live/protocol"
-import { useDay, useRow } from "../../live/useLive"
+import { useSession } from "../../api/useSession"
+import { useDay } from "../../live/useLive"
 import { Notice, Trouble } from "../../ui/Notice"
 import { Page } from "../../ui/Page"
 import { formatDay, isElsewhere, localDay } from "../../words/format"
 import { words } from "../../words/words"
+import { Board } from "./Board"
+import { DayStrip } from "./DayStrip"
+import { Filters } from "./Filters"
+import { Times } from "./Times"
+import { scaleOf } from "./timeline"
+import { isShown, type Selection, useView } from "./view"
 
-/** The live grid of a day: which courts are free when. */
+const Drawer = lazy(async () => ({ default: (await import("../booking/Drawer")).Drawer }))
+const NONE: readonly Court[] = []
+const WIDE = "(min-width: 900px)"
+
+/** The live grid of a day: which courts are free when, and booking them. */
 export function GridPage() {
   const { club, error } = useClub()
   return (
@@ -22,33 +33,98 @@ export function GridPage() {
 }
 
 function Day({ club }: { club: Club }) {
-  const [search] = useSearchParams()
-  const topic = { club: club.slug, date: search.get("date") ?? localDay(Date.now(), club.zone) }
+  const now = useNow()
+  const { view, change } = useView(localDay(now, club.zone))
+  const topic = useMemo(() => ({ club: club.slug, date: view.date }), [club.slug, view.date])
   const { head, refusal } = useDay(topic)
-  const { data: courts, error } = useQuery({
-    ...courtsQuery(club.slug, head?.config ?? club.config_version),
-    placeholderData: known => known,
-  })
-  if (refusal) return <Notice trouble>{words.grid.noGrid}</Notice>
+  const config = head?.config ?? club.config_version
+  const { data, error } = useQuery({ ...courtsQuery(club.slug, config), placeholderData: known => known })
+  const all = data ?? NONE
+  const courts = useMemo(() => all.filter(court => isShown(view, court)), [all, view])
+  const scale = useMemo(() => head && scaleOf(head.open, club.policy.granularity), [head, club.policy.granularity])
+  const wide = useWide()
+  const [pending, setPending] = useState<Selection | null>(null)
+  const estimate = useEstimate(club, view.date, config)
+  const shown = { club, topic, courts, now, estimate, mine: useMine(club, view.date) }
+  const select = (selection: Selection) => change({ selection })
   return (
     <>
-      <h2>{formatDay(topic.date)}</h2>
+      <DayStrip club={club} date={view.date} now={now} onGo={date => change({ date, selection: null })} />
+      <Filters courts={all} view={view} onChange={change} />
+      <h2>{formatDay(view.date)}</h2>
       {isElsewhere(club.zone) && <p>{words.app.zone(club.zone)}</p>}
       {error !== null && <Trouble error={error} />}
-      <ul>
-        {courts?.map(court => (
-          <CourtLine key={court.id} topic={topic} court={court} />
-        ))}
-      </ul>
+      {refusal && <Notice trouble>{refusal === "forbidden_topic" ? words.grid.members : words.grid.noGrid}</Notice>}
+      {scale === null && <Notice>{words.grid.closedDay}</Notice>}
+      {data && courts.length === 0 && <Notice>{words.grid.noCourts}</Notice>}
+      {scale && wide && (
+        <Board
+          key={view.date}
+          {...shown}
+          scale={scale}
+          pending={pending}
+          selection={view.selection}
+          onSelect={select}
+        />
+      )}
+      {scale && !wide && <Times {...shown} scale={scale} onSelect={select} />}
+      {scale && view.selection && data && (
+        <Suspense>
+          <Drawer
+            club={club}
+            topic={topic}
+            courts={all}
+            scale={scale}
+            selection={view.selection}
+            estimate={estimate}
+            now={now}
+            onChange={selection => change({ selection }, { replace: true })}
+            onPending={setPending}
+            onClose={() => change({ selection: null })}
+          />
+        </Suspense>
+      )}
     </>
   )
 }
 
-function CourtLine({ topic, court }: { topic: Topic; court: Court }) {
-  const row = useRow(topic, court.id)
-  return (
-    <li>
-      {court.name}: {row && (row.cells.length === 0 ? words.grid.free : words.grid.taken(row.cells.length))}
-    </li>
+/** The clock, as often as the now-line moves. */
+function useNow(): number {
+  const [now, setNow] = useState(Date.now)
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 20_000)
+    return () => clearInterval(timer)
+  }, [])
+  return now
+}
+
+function useWide(): boolean {
+  const [wide, setWide] = useState(() => matchMedia(WIDE).matches)
+  useEffect(() => {
+    const query = matchMedia(WIDE)
+    const look = () => setWide(query.matches)
+    query.addEventListener("change", look)
+    return () => query.removeEventListener("change", look)
+  }, [])
+  return wide
+}
+
+/** The `grid_ref`s of one's own bookings of the day. */
+function useMine(club: Club, date: string): ReadonlySet<string> {
+  const session = useSession()
+  const { data } = useQuery({ ...mineQuery(club.slug, date), enabled: session !== null })
+  return useMemo(() => new Set(session ? data?.map(booking => booking.grid_ref) : []), [data, session])
+}
+
+/** What a selection costs by the day's prices, which are those of the shortest bookings. */
+function useEstimate(club: Club, date: string, config: number) {
+  const { data } = useQuery(pricesQuery(club.slug, date, config))
+  return useCallback(
+    ({ court, from, until }: Selection): number | null => {
+      const prices = data?.find(candidate => candidate.court_id === court)
+      const start = prices?.starts.find(candidate => Date.parse(candidate.start_ts) === from)
+      return prices && start ? Math.round((start.total * (until - from)) / (prices.minutes * 60_000)) : null
+    },
+    [data],
   )
 }

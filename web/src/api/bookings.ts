@@ -1,0 +1,75 @@
+/** What a booking needs to know, and booking itself: days, prices, availability, quotes, bookings. */
+
+import { queryOptions } from "@tanstack/react-query"
+import { addDays } from "../words/format"
+import { api, content } from "./client"
+import type { components } from "./schema"
+
+export type Booking = components["schemas"]["BookingView"]
+export type Availability = components["schemas"]["AvailabilityView"]
+export type Price = components["schemas"]["Price"]
+
+/** What somebody wants. Times are instants, RFC 3339. */
+export interface Wanted {
+  readonly court_id: number
+  readonly start_ts: string
+  readonly end_ts: string
+  readonly coach_id: number | null
+  readonly equipment: { equipment_id: number; quantity: number }[]
+}
+
+/** How full each day is, from one local day to another. */
+export const daysQuery = (club: string, from: string, to: string) =>
+  queryOptions({
+    queryKey: ["days", club, from, to],
+    queryFn: async ({ signal }) =>
+      content(await api.GET("/api/days", { params: { query: { club, from, to } }, signal })).items,
+  })
+
+/** What each start of a day costs on each court. */
+export const pricesQuery = (club: string, date: string, config: number) =>
+  queryOptions({
+    queryKey: ["prices", club, date, config],
+    queryFn: async ({ signal }) =>
+      content(await api.GET("/api/prices", { params: { query: { club, date } }, signal })).items,
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+
+/** What is free for all of an interval; for members. Never kept: it changes while one looks. */
+export const availabilityQuery = (club: string, start_ts: string, end_ts: string) =>
+  queryOptions({
+    queryKey: ["availability", club, start_ts, end_ts],
+    queryFn: async ({ signal }) =>
+      content(await api.GET("/api/availability", { params: { query: { club, start_ts, end_ts } }, signal })),
+    staleTime: 0,
+  })
+
+/** What a booking would cost, with its lines; for members. */
+export const quoteQuery = (wanted: Wanted) =>
+  queryOptions({
+    queryKey: ["quote", wanted],
+    queryFn: ({ signal }) => quote(wanted, signal),
+    staleTime: 0,
+  })
+
+export async function quote(wanted: Wanted, signal?: AbortSignal): Promise<Price> {
+  const body = { ...wanted, user_email: null, waitlist: false, expected_total: null }
+  return content(await api.POST("/api/quotes", { body, ...(signal ? { signal } : {}) }))
+}
+
+/** One's own bookings of a local day. */
+export const mineQuery = (club: string, date: string) =>
+  queryOptions({
+    queryKey: ["bookings", "day", club, date],
+    queryFn: async ({ signal }) => {
+      const query = { club, status: "confirmed", from: date, to: addDays(date, 1), limit: 200 } as const
+      const zoned = { ...query, from: `${query.from}T00:00`, to: `${query.to}T00:00` }
+      return content(await api.GET("/api/bookings", { params: { query: zoned }, signal })).items
+    },
+  })
+
+/** Book at the price that was shown. The same key books once, however often it is sent. */
+export async function book(wanted: Wanted, total: number, key: string): Promise<Booking> {
+  const body = { ...wanted, user_email: null, waitlist: false, expected_total: total }
+  return content(await api.POST("/api/bookings", { body, params: { header: { "Idempotency-Key": key } } }))
+}

@@ -1,0 +1,145 @@
+import { useQuery } from "@tanstack/react-query"
+import { type CSSProperties, useMemo, useRef } from "react"
+import { availabilityQuery } from "../../api/bookings"
+import type { Club, Court } from "../../api/catalogue"
+import { useSession } from "../../api/useSession"
+import type { Topic } from "../../live/protocol"
+import { useLive, useMark } from "../../live/useLive"
+import { formatDay, formatMoney, formatTime } from "../../words/format"
+import { words } from "../../words/words"
+import styles from "./Board.module.css"
+import { CourtRow } from "./CourtRow"
+import { HOUR, isFree, placeOf, rfc, type Scale, stepsOf } from "./timeline"
+import { type Place, useSelecting } from "./useSelecting"
+import type { Selection } from "./view"
+
+interface Props {
+  readonly club: Club
+  readonly topic: Topic
+  readonly courts: readonly Court[]
+  readonly scale: Scale
+  readonly mine: ReadonlySet<string>
+  readonly pending: Selection | null
+  /** What the drawer is open with. */
+  readonly selection: Selection | null
+  /** What a start costs on a court, at its shortest. */
+  readonly estimate: (selection: Selection) => number | null
+  readonly now: number
+  readonly onSelect: (selection: Selection) => void
+}
+
+/** Courts by time: a row for each court. */
+export function Board({ club, topic, courts, scale, mine, pending, selection, estimate, now, onSelect }: Props) {
+  const { topics } = useLive()
+  const offline = useMark().kind === "offline"
+  const board = useRef<HTMLDivElement>(null)
+  const steps = {
+    courts: courts.map(court => court.id),
+    ...scale,
+    usual: Math.max(HOUR, scale.step),
+    isFree: (court: number, from: number, until: number) =>
+      from >= now && isFree(scale, topics.row(topic, court), { from, until }),
+  }
+  const { draft, focus, handlers } = useSelecting(steps, onSelect, place => focusOn(board.current, place))
+  const selected = selection ?? draft
+  const price = usePrice(club, selected, estimate)
+  const first = courts[0]
+  const resting = focus ?? (first ? { court: first.id, at: Math.max(scale.from, stepBefore(scale, now)) } : null)
+  const past = stepBefore(scale, now) + (now > scale.from ? scale.step : 0)
+  const spans = useSpans(selected)
+  const waiting = useSpans(pending)
+  const hours = useMemo(() => stepsOf({ ...scale, step: HOUR }), [scale])
+  const isToday = now > scale.from && now < scale.until
+  return (
+    <>
+      <div className={styles["scroller"]}>
+        {/* biome-ignore lint/a11y/useSemanticElements: a table cannot place its cells by time */}
+        <div
+          ref={board}
+          role="grid"
+          aria-label={words.grid.board(formatDay(topic.date))}
+          aria-rowcount={courts.length + 1}
+          aria-colcount={stepsOf(scale).length + 1}
+          aria-multiselectable="true"
+          className={styles["board"]}
+          data-old={offline || undefined}
+          style={{ "--steps": stepsOf(scale).length, "--now": `${placeOf(scale, now)}%` } as CSSProperties}
+          {...handlers}
+        >
+          {/* biome-ignore lint/a11y/useSemanticElements: as above */}
+          {/* biome-ignore lint/a11y/useFocusableInteractive: a heading is not pressed */}
+          <div role="row" aria-rowindex={1} className={`${styles["row"]} ${styles["hours"]}`}>
+            {/* biome-ignore lint/a11y/useSemanticElements: as above */}
+            {/* biome-ignore lint/a11y/useFocusableInteractive: a heading is not pressed */}
+            <div role="columnheader" aria-colindex={1} className={styles["corner"]}>
+              {words.grid.court}
+            </div>
+            <div className={styles["lane"]} aria-hidden="true">
+              {hours.map(hour => (
+                <span key={hour} className={styles["hour"]} style={{ left: `${placeOf(scale, hour)}%` }}>
+                  {formatTime(hour, club.zone)}
+                </span>
+              ))}
+            </div>
+          </div>
+          {courts.map((court, index) => (
+            <CourtRow
+              key={court.id}
+              topic={topic}
+              court={court}
+              index={index}
+              scale={scale}
+              zone={club.zone}
+              mine={mine}
+              selected={selected?.court === court.id ? spans : null}
+              label={selected?.court === court.id ? price : ""}
+              pending={pending?.court === court.id ? waiting : null}
+              focus={resting?.court === court.id ? resting.at : null}
+              past={past}
+            />
+          ))}
+          {isToday && <div className={styles["now"]} aria-hidden="true" />}
+        </div>
+      </div>
+      <p className={styles["hint"]}>{words.grid.hint}</p>
+      <p className={styles["spoken"]} role="status">
+        {draft && words.grid.selected(spokenOf(draft, club.zone), price || null)}
+      </p>
+    </>
+  )
+}
+
+/** The same object as long as the selection says the same. */
+function useSpans(selection: Selection | null) {
+  const [court, from, until] = [selection?.court, selection?.from ?? 0, selection?.until ?? 0]
+  return useMemo(() => (court === undefined ? null : { from, until }), [court, from, until])
+}
+
+/** What a selection costs: by the server for whoever is signed in, otherwise from the day's prices. */
+function usePrice(club: Club, selected: Selection | null, estimate: Props["estimate"]): string {
+  const session = useSession()
+  const { data } = useQuery({
+    ...availabilityQuery(club.slug, rfc(selected?.from ?? 0), rfc(selected?.until ?? 0)),
+    enabled: session !== null && selected !== null,
+  })
+  if (!selected) return ""
+  const exact = data?.courts.find(court => court.id === selected.court)?.price.total
+  if (exact !== undefined) return formatMoney(exact, club.currency)
+  const about = estimate(selected)
+  return about === null ? "" : words.grid.about(formatMoney(about, club.currency))
+}
+
+function stepBefore(scale: Scale, now: number): number {
+  return scale.from + Math.floor((Math.min(now, scale.until - 1) - scale.from) / scale.step) * scale.step
+}
+
+function spokenOf(selection: Selection, zone: string): string {
+  return `${formatTime(selection.from, zone)}–${formatTime(selection.until, zone)}`
+}
+
+function focusOn(board: HTMLElement | null, { court, at }: Place): void {
+  const cells = board?.querySelectorAll<HTMLElement>(`[data-court="${court}"] [data-from]`) ?? []
+  for (const cell of cells) {
+    if (Number(cell.dataset["from"]) <= at && at < Number(cell.dataset["until"])) cell.focus()
+  }
+}

@@ -1,0 +1,131 @@
+import { type CSSProperties, memo, useMemo } from "react"
+import type { Court } from "../../api/catalogue"
+import type { Row, Topic } from "../../live/protocol"
+import { useRow } from "../../live/useLive"
+import { formatTime, formatTimes } from "../../words/format"
+import { words } from "../../words/words"
+import styles from "./Board.module.css"
+import { type Piece, piecesOf, placeOf, type Scale, type Span } from "./timeline"
+
+export interface RowProps {
+  readonly topic: Topic
+  readonly court: Court
+  readonly index: number
+  readonly scale: Scale
+  readonly zone: string
+  /** The `grid_ref`s of one's own bookings. */
+  readonly mine: ReadonlySet<string>
+  /** What is selected on this court, and what to say of it. */
+  readonly selected: Span | null
+  readonly label: string
+  /** What is being booked on this court and not on the grid yet. */
+  readonly pending: Span | null
+  /** The instant that the roving focus is at, if it is in this row. */
+  readonly focus: number | null
+  /** Steps that begin before this are past. */
+  readonly past: number
+}
+
+/** One court's day. It is drawn again when its own row changes, or what is selected in it, and not otherwise. */
+export const CourtRow = memo(function CourtRow(props: RowProps) {
+  const { topic, court, index, scale, zone, selected, label, pending } = props
+  const row = useRow(topic, court.id)
+  const pieces = useMemo(() => withPending(piecesOf(scale, row), pending), [scale, row, pending])
+  // What is there by now is not covered by what somebody wished for.
+  const open = selected && pieces.every(piece => piece.kind === "free" || !meets(piece, selected)) ? selected : null
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a table cannot place its cells by time
+    // biome-ignore lint/a11y/useFocusableInteractive: the cells have the focus, not the row
+    <div role="row" aria-rowindex={index + 2} className={styles["row"]} data-court={court.id}>
+      {/* biome-ignore lint/a11y/useSemanticElements: as above */}
+      {/* biome-ignore lint/a11y/useFocusableInteractive: a heading is not pressed */}
+      <div role="rowheader" aria-colindex={1} className={styles["court"]}>
+        <b>{court.name}</b>
+        <small>
+          {court.kind} · {court.indoor ? words.grid.filters.indoor : words.grid.filters.outdoor}
+        </small>
+      </div>
+      <div className={styles["lane"]} role="presentation">
+        {pieces.map(piece => (
+          <PieceCell key={piece.from} piece={piece} row={row} {...props} />
+        ))}
+        {open && (
+          <div className={styles["selection"]} style={labelled(scale, open)} aria-hidden="true">
+            <span>{words.grid.selected(formatTimes(open.from, open.until, zone), label || null)}</span>
+          </div>
+        )}
+      </div>
+    </div>
+  )
+})
+
+type Looks = Piece["kind"] | "mine" | "pending" | "past"
+
+function PieceCell({ piece, row, ...props }: RowProps & { piece: Shown; row: Row | undefined }) {
+  const { scale, zone, mine, selected, focus, past } = props
+  const looks = looksOf(piece, mine, past)
+  const state = sayState(piece, looks, zone)
+  const chosen = selected !== null && meets(piece, selected)
+  const focused = focus !== null && piece.from <= focus && focus < piece.until
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a table cannot place its cells by time
+    <div
+      role="gridcell"
+      tabIndex={focused ? 0 : -1}
+      aria-colindex={Math.floor((piece.from - scale.from) / scale.step) + 2}
+      aria-selected={looks === "free" ? chosen : undefined}
+      aria-disabled={looks !== "free" || undefined}
+      aria-label={words.grid.cell(formatTimes(piece.from, piece.until, zone), row ? state : words.app.loading)}
+      title={looks === "free" ? formatTime(piece.from, zone) : state}
+      className={styles["cell"]}
+      data-looks={looks}
+      data-from={piece.from}
+      data-until={piece.until}
+      style={placed(scale, piece)}
+    >
+      {looks !== "free" && looks !== "shut" && looks !== "past" && <span className={styles["what"]}>{state}</span>}
+    </div>
+  )
+}
+
+type Shown = Omit<Piece, "kind"> & { readonly kind: Piece["kind"] | "pending" }
+
+/** With what is being booked in place of the free steps that it takes. */
+function withPending(pieces: readonly Piece[], pending: Span | null): readonly Shown[] {
+  if (!pending) return pieces
+  const inside = (piece: Piece) => meets(piece, pending)
+  // What the server says is there counts for more than what is hoped for.
+  if (!pieces.filter(inside).every(piece => piece.kind === "free")) return pieces
+  const shown: Shown[] = pieces.filter(piece => !inside(piece))
+  shown.push({ kind: "pending", cell: null, ...pending })
+  return shown.sort((one, other) => one.from - other.from)
+}
+
+function meets(one: Span, other: Span): boolean {
+  return one.from < other.until && one.until > other.from
+}
+
+function looksOf(piece: Shown, mine: ReadonlySet<string>, past: number): Looks {
+  if (piece.cell?.ref && mine.has(piece.cell.ref)) return "mine"
+  return piece.kind === "free" && piece.from < past ? "past" : piece.kind
+}
+
+function sayState(piece: Shown, looks: Looks, zone: string): string {
+  const { state } = words.grid
+  if (looks === "held" && piece.cell?.until) return `◷ ${state.heldUntil(formatTime(piece.cell.until, zone))}`
+  if (looks === "held") return `◷ ${state.held}`
+  if (looks === "closed") return piece.cell?.reason || state.closed
+  if (looks === "coaching") return `✦ ${state.coaching}`
+  if (looks === "mine") return `★ ${state.mine}`
+  return state[looks]
+}
+
+function placed(scale: Scale, span: Span): CSSProperties {
+  const left = placeOf(scale, span.from)
+  return { left: `${left}%`, width: `${placeOf(scale, span.until) - left}%` }
+}
+
+/** Late in the day what is said of a selection goes to the left of its end, where there is room. */
+function labelled(scale: Scale, span: Span): CSSProperties {
+  return { ...placed(scale, span), justifyContent: placeOf(scale, span.from) > 70 ? "flex-end" : "flex-start" }
+}

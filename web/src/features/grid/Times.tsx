@@ -1,0 +1,143 @@
+import { useMemo, useState, useSyncExternalStore } from "react"
+import type { Club, Court } from "../../api/catalogue"
+import type { Topic } from "../../live/protocol"
+import { useLive } from "../../live/useLive"
+import { Button } from "../../ui/Button"
+import { Notice } from "../../ui/Notice"
+import { formatMoney, formatTime } from "../../words/format"
+import { words } from "../../words/words"
+import styles from "./Times.module.css"
+import { isFree, type Scale, type Span, stepsOf } from "./timeline"
+import type { Selection } from "./view"
+
+const DURATIONS = [60, 90, 120]
+const KEY = "courtside.duration"
+
+interface Props {
+  readonly club: Club
+  readonly topic: Topic
+  readonly courts: readonly Court[]
+  readonly scale: Scale
+  readonly now: number
+  readonly estimate: (selection: Selection) => number | null
+  readonly onSelect: (selection: Selection) => void
+}
+
+/** The day for a small window: how long first, then when, then where. */
+export function Times({ club, topic, courts, scale, now, estimate, onSelect }: Props) {
+  const [minutes, setMinutes] = useState(remembered)
+  const [chosen, setChosen] = useState<number | null>(null)
+  const { topics } = useLive()
+  const rows = useRows(topic, courts)
+  const starts = useMemo(() => {
+    const length = minutes * 60_000
+    return stepsOf(scale)
+      .filter(from => from >= now && from + length <= scale.until)
+      .map(from => {
+        const span = { from, until: from + length }
+        return { ...span, free: courts.filter(court => rows && isFree(scale, topics.row(topic, court.id), span)) }
+      })
+  }, [scale, now, minutes, courts, rows, topics, topic])
+  const money = (minor: number | null) => (minor === null ? null : formatMoney(minor, club.currency))
+  const priceOf = (court: Court, span: Span) => estimate({ court: court.id, from: span.from, until: span.until })
+  return (
+    <>
+      <fieldset className={styles["durations"]}>
+        <legend>{words.grid.times.duration}</legend>
+        {DURATIONS.map(choice => (
+          <label key={choice} className={styles["duration"]}>
+            <input
+              type="radio"
+              name="duration"
+              checked={choice === minutes}
+              onChange={() => {
+                remember(choice)
+                setMinutes(choice)
+              }}
+            />
+            {words.grid.times.minutes(choice)}
+          </label>
+        ))}
+      </fieldset>
+      {starts.length === 0 && <Notice>{words.grid.times.over}</Notice>}
+      {(["morning", "afternoon", "evening"] as const).map(part => {
+        const those = starts.filter(start => partOf(start.from, club.zone) === part)
+        if (those.length === 0) return null
+        return (
+          <section key={part}>
+            <h3>{words.grid.times.parts[part]}</h3>
+            <ul className={styles["chips"]}>
+              {those.map(({ free, ...span }) => {
+                const lowest = money(least(free.map(court => priceOf(court, span))))
+                return (
+                  <li key={span.from} className={chosen === span.from ? styles["open"] : undefined}>
+                    <button
+                      type="button"
+                      className={styles["chip"]}
+                      disabled={free.length === 0}
+                      aria-expanded={chosen === span.from}
+                      onClick={() => setChosen(chosen === span.from ? null : span.from)}
+                    >
+                      <b>{formatTime(span.from, club.zone)}</b>
+                      <span>{free.length === 0 ? words.grid.times.none : words.grid.times.free(free.length)}</span>
+                      {lowest && <span>{words.grid.times.from(lowest)}</span>}
+                    </button>
+                    {chosen === span.from && free.length > 0 && (
+                      <fieldset className={styles["courts"]}>
+                        <legend>{words.grid.times.choose(formatTime(span.from, club.zone))}</legend>
+                        {free.map(court => (
+                          <Button key={court.id} onClick={() => onSelect({ court: court.id, ...span })}>
+                            {[court.name, court.kind, money(priceOf(court, span))].filter(Boolean).join(" · ")}
+                          </Button>
+                        ))}
+                      </fieldset>
+                    )}
+                  </li>
+                )
+              })}
+            </ul>
+          </section>
+        )
+      })}
+    </>
+  )
+}
+
+/** What tells one state of these courts from another: their versions; empty while they are not known. */
+function useRows(topic: Topic, courts: readonly Court[]): string {
+  const { topics } = useLive()
+  return useSyncExternalStore(
+    listener => {
+      const stops = courts.map(court => topics.onRow(topic, court.id, listener))
+      return () => {
+        for (const stop of stops) stop()
+      }
+    },
+    () => (topics.head(topic)?.epoch ?? "") + courts.map(court => `;${topics.row(topic, court.id)?.v}`).join(""),
+  )
+}
+
+function partOf(instant: number, zone: string): "morning" | "afternoon" | "evening" {
+  const hour = Number(
+    new Intl.DateTimeFormat("en-GB", { hour: "2-digit", hourCycle: "h23", timeZone: zone }).format(instant),
+  )
+  return hour < 12 ? "morning" : hour < 17 ? "afternoon" : "evening"
+}
+
+function least(prices: (number | null)[]): number | null {
+  const known = prices.filter(price => price !== null)
+  return known.length > 0 ? Math.min(...known) : null
+}
+
+function remembered(): number {
+  const kept = Number(localStorage.getItem(KEY))
+  return DURATIONS.includes(kept) ? kept : 60
+}
+
+function remember(minutes: number): void {
+  try {
+    localStorage.setItem(KEY, String(minutes))
+  } catch {
+    // Storage is full or forbidden: the choice lasts as long as the page.
+  }
+}
