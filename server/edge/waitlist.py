@@ -131,12 +131,13 @@ async def leave(request: Request[Any, Any, Any], entry_id: FromPath[UUID]) -> No
     summary="Claim an offer",
 )
 async def claim(
-    request: Request[Any, Any, Any], entry_id: FromPath[UUID], data: JSONBody[NewClaim]
+    request: Request[Any, Any, Any], entry_id: FromPath[UUID], data: JSONBody[NewClaim | None] = None
 ) -> Response[BookingView]:
     """Book what is offered, before its deadline. Refused, the offer stays as it is."""
     identity = identity_of(request)
-    key = idempotency_of(request, identity, "POST /api/waitlist/{id}/claim", (str(entry_id), data), 201)
-    outcome = await _waitlist(request).claim(identity, entry_id, data.expected_total, key)
+    wanted = data or NewClaim()
+    key = idempotency_of(request, identity, "POST /api/waitlist/{id}/claim", (str(entry_id), wanted), 201)
+    outcome = await _waitlist(request).claim(identity, entry_id, wanted.expected_total, key)
     return await answer_booking(request, outcome, 201)
 
 

@@ -1,4 +1,4 @@
-"""A real server with the demo club, and a real Chromium: one of each for a worker, a fresh profile for each test.
+"""A real server with the demo club for each module, a real Chromium for each worker, a fresh profile for each test.
 
 A test that sees a console error, an uncaught exception or a violation of the page's policy fails, unless it said
 before that it expects one (`Browsing.expect`). Tests and fixtures here share one event loop, the browser's.
@@ -15,8 +15,10 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -35,6 +37,12 @@ PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
 CONSOLE = [sys.executable, "-P", "-m", "server.cli"]
 """The console command `courtside`."""
+
+
+def days_ahead(days: int) -> str:
+    """A local day of the demo club."""
+    return str((datetime.now(UTC).astimezone(ZoneInfo("Europe/London")) + timedelta(days=days)).date())
+
 
 VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", event => {
@@ -92,7 +100,7 @@ class Site:
             yield client
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(
     database_server: str, template_database: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Site]:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.e2e.conftest import PHONE, Browse, Browsing, Site, axe
+from tests.e2e.conftest import PHONE, Browse, Browsing, Site, axe, days_ahead
 
 COURT = 6
 """No other browser test books here as these people."""
-
-
-def days_ahead(days: int) -> str:
-    """A local day of the demo club."""
-    return str((datetime.now(UTC).astimezone(ZoneInfo("Europe/London")) + timedelta(days=days)).date())
 
 
 async def book(client: httpx.AsyncClient, day: str, start: str, end: str) -> dict[str, Any]:

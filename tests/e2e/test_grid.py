@@ -5,22 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
-from tests.e2e.conftest import PHONE, Browse, Browsing, Site, axe
+from tests.e2e.conftest import PHONE, Browse, Browsing, Site, axe, days_ahead
 from tests.edge.conftest import REPOSITORY
 
 LONDON = ZoneInfo("Europe/London")
 PICTURES = REPOSITORY / "docs" / "images"
-
-
-def days_ahead(days: int) -> str:
-    """A local day of the demo club."""
-    return str((datetime.now(UTC).astimezone(LONDON) + timedelta(days=days)).date())
 
 
 def cell(page: Page, court: int, time: str) -> Locator:

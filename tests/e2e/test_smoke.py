@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import expect
 
-from tests.e2e.conftest import PHONE, Browse, Browsing, Site, axe
-
-
-def days_ahead(days: int) -> str:
-    """A local day of the demo club."""
-    return str((datetime.now(UTC).astimezone(ZoneInfo("Europe/London")) + timedelta(days=days)).date())
+from tests.e2e.conftest import PHONE, Browse, Browsing, Site, axe, days_ahead
 
 
 async def test_a_stranger_sees_the_clubs_courts_live(visitor: Browsing, site: Site) -> None:
