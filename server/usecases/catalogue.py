@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -160,7 +161,7 @@ class Catalogues:
     def changed(self, club_id: int) -> None:
         """Say, after the commit, that this process changed the club: its copy and that of Redis are renewed."""
         if club_id in self._copies:
-            self._spawn(self.current(club_id))
+            self._spawn(self._renew(club_id))
         self.after_change(club_id)
 
     async def close(self) -> None:
@@ -174,6 +175,10 @@ class Catalogues:
         if slug is None:
             return min(self._clubs, default=None)
         return next((club_id for club_id, club in self._clubs.items() if club.slug == slug), None)
+
+    async def _renew(self, club_id: int) -> None:
+        with suppress(NotFound):  # it was retired just now, and asking has dropped the copy
+            await self.current(club_id)
 
     async def _versions(self) -> dict[int, ClubVersion]:
         return await self._version_query.get(None)

@@ -4,8 +4,9 @@
 
 Switch rate limiting off for it (RATE_LIMIT_PER_MINUTE=0): all virtual users come from one address. Each of them has
 an account of its own, made by `/api/auth/register` under an address of example.com that no other run uses, so the
-service needs no preparation but the demo club. A mail goes out for each account and booking: leave SMTP_HOST unset,
-and they are files. The accounts never confirm their address and are cleared away in time.
+service needs no preparation but the demo club. A mail goes out for each account: leave SMTP_HOST unset, and they are
+files. The accounts never confirm their address, so no mail tells of their bookings, and they are cleared away in time
+if they never booked.
 
 A slot that somebody else has is a documented answer (409 `slot_taken`) and a success here; whatever else is not a
 booking is a failure.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from server.context import Context
 from server.domain.catalogue import Catalogue
@@ -94,6 +95,9 @@ async def test_what_was_booked_in_a_club_that_is_retired_is_still_shown(house: H
     player, admin = await house.player(), await house.player("admin@club.example", "admin")
     booking = await house.book(player, "10:00", "11:00")
     clock.now = local(15)
-    await retire_club(house.catalogues, admin.user_id, house.club_id, 1)
+    with capture_logs() as logged:
+        await retire_club(house.catalogues, admin.user_id, house.club_id, 1)
+        await house.catalogues.close()
+    assert logged == []
     shown, club = await house.another_process().bookings.fetch(player, booking.id)
     assert (shown.id, club.slug, club.zone) == (booking.id, "riverside", "Europe/London")
