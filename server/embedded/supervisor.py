@@ -43,7 +43,7 @@ class Supervisor:
     def __init__(self, say: Callable[[str], None], *, first_pause: float = 0.1) -> None:
         self._say = say
         self._first_pause = first_pause
-        self._parts: list[Part] = []
+        self._parts: list[list[Part]] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._passing: Child | None = None
 
@@ -74,10 +74,13 @@ class Supervisor:
             await self._stop()
 
     async def start(self, *parts: Part) -> None:
-        """Start parts, all at once, and wait until they are ready. From then on they are kept running."""
+        """Start parts, all at once, and wait until they are ready. From then on they are kept running; in the end they
+        are stopped at once too, after those that were started later."""
+        together: list[Part] = []
+        self._parts.append(together)
         for part in parts:
             await asyncio.to_thread(part.prepare)
-            self._parts.append(part)
+            together.append(part)
             part.child = part.launch()
         for part in parts:
             try:
@@ -121,11 +124,15 @@ class Supervisor:
     async def _stop(self) -> None:
         if self._passing is not None:
             await asyncio.to_thread(self._passing.stop, signal.SIGTERM)
-        for part in reversed(self._parts):
-            try:
-                await asyncio.to_thread(part.stop)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the other parts must be stopped too
-                print(f"The {part.name} could not be stopped: {error}", file=sys.stderr)  # noqa: T201 - nobody else tells
+        for together in reversed(self._parts):
+            await asyncio.gather(*map(_stop_part, together))
+
+
+async def _stop_part(part: Part) -> None:
+    try:
+        await asyncio.to_thread(part.stop)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other parts must be stopped too
+        print(f"The {part.name} could not be stopped: {error}", file=sys.stderr)  # noqa: T201 - nobody else tells
 
 
 async def ended(child: Child) -> int:

@@ -4,7 +4,9 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -56,6 +58,26 @@ async def test_a_part_that_dies_is_started_again_and_sigterm_stops_all_in_revers
     assert children.get_nowait().returncode is not None
 
 
+async def test_parts_that_are_started_together_are_told_to_stop_together() -> None:
+    """Two server processes: who waits for an answer of the second must not wait for the first to end."""
+    both = threading.Barrier(2)
+    parts = [part(name, FOREVER, []) for name in ("one", "two")]
+
+    def stop(child: Child) -> None:
+        both.wait(timeout=10)
+        child.stop(signal.SIGTERM)
+
+    async def story(over: Supervisor) -> None:
+        await over.start(*parts)
+        for made in parts:
+            assert made.child is not None
+            made.stop = partial(stop, made.child)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    await supervisor([]).run(story)
+    assert not both.broken
+
+
 async def test_a_part_that_keeps_dying_ends_the_whole_with_a_sentence() -> None:
     stopped: list[str] = []
 
@@ -64,7 +86,7 @@ async def test_a_part_that_keeps_dying_ends_the_whole_with_a_sentence() -> None:
 
     with pytest.raises(EmbeddedError, match=r"The frail ended 5 times within 60 seconds \(last exit status 7\)"):
         await supervisor([]).run(story)
-    assert stopped == ["frail", "steady"]
+    assert sorted(stopped) == ["frail", "steady"]
 
 
 async def test_a_part_that_says_it_cannot_start_is_not_tried_again() -> None:
