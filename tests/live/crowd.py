@@ -63,7 +63,7 @@ class Member(asyncio.Protocol):
 
     def __init__(self, hello: bytes) -> None:
         self.hello = hello
-        self.heard: list[Any] = []
+        self.heard: list[bytes] = []
         self.gone = False
         self.transport: asyncio.Transport | None = None
         self.opened: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -86,7 +86,7 @@ class Member(asyncio.Protocol):
             self.opened.set_result(head.startswith(b"HTTP/1.1 101"))
         end = 0
         for payload, end in frames_in(self._data):  # noqa: B007 - the last end counts
-            self.heard.append(json.loads(payload) if payload[:1] == b"{" else payload)
+            self.heard.append(payload)
         self._data = self._data[end:]
         if self._wanted is not None and len(self.heard) >= self._wanted[0]:
             self._wanted[1].set_result(None)
@@ -95,13 +95,17 @@ class Member(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = True
 
-    async def hears(self, count: int) -> list[Any]:
-        """Wait until so many messages have come; all of them."""
+    @property
+    def messages(self) -> list[Any]:
+        """What came, while the server does not compress or close."""
+        return [json.loads(payload) for payload in self.heard]
+
+    async def hears(self, count: int) -> None:
+        """Wait until so many messages have come."""
         if len(self.heard) < count:
             future = asyncio.get_running_loop().create_future()
             self._wanted = (count, future)
             await future
-        return self.heard
 
     def say_hello(self) -> None:
         assert self.transport is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -9,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from server.domain.grid import Row
 from server.live.fanout import GridProtocol
 from server.live.feed import News
 from server.sql import grid as sql
@@ -60,7 +60,7 @@ async def test_two_thousand_who_come_back_at_once_are_answered_right_by_few_quer
         crowd.say_hello()
         await crowd.hear(2)
         for number, member in enumerate(crowd.members):
-            welcome, snap = member.heard
+            welcome, snap = member.messages
             assert welcome["t"] == "welcome"
             expected = kinds[number % 4][1]
             rows = [row for row in now["rows"] if expected is None or row["court"] in expected]
@@ -87,17 +87,23 @@ async def test_a_hundred_stalled_readers_among_a_thousand_cost_the_others_no_row
         stalled.stop_reading()
         state = server.hub.rooms[house.club_id, DAY].reading[1]
         rounds = 0
-        while len(server.hub.watchers) > 900:
+        while stalls(server) < len(server.hub.watchers) - 900:
             rounds += 1
-            assert rounds < 400
+            assert rounds < 100
             row = large_row(house.courts[0], rounds)
-            row = Row(row.court, row.v, row.cells[:150])
             server.hub.hear(News(house.club_id, DAY, state.epoch, state.config_version, [row]))
             await healthy.hear(2 + rounds)
+        await watchers_are(server, 900)
         for member in healthy.members:
-            assert [message["row"]["v"] for message in member.heard[2:]] == list(range(1, rounds + 1))
+            assert [message["row"]["v"] for message in member.messages[2:]] == list(range(1, rounds + 1))
             assert not member.gone
-        assert held(server) == held_before
+        async with asyncio.timeout(10):
+            while held(server) != held_before:  # noqa: ASYNC110 - the last of a hundred ends a moment later
+                await asyncio.sleep(0.05)
+
+
+def stalls(server: Server) -> int:
+    return sum(watcher.pipe.stalled_since is not None for watcher in server.hub.watchers)
 
 
 def held(server: Server) -> tuple[int, int, int]:
