@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.bench import bookings, contended, large, outage, reads
+from tests.bench import bookings, contended, large, live, outage, reads
 from tests.bench.clubs import set_up
 from tests.bench.load import generator
 from tests.bench.parts import QUICK, THOROUGH, Part
@@ -20,6 +20,7 @@ PARTS = {
     "reads": Part(reads.run, "grid and availability ÷ a no-op handler"),
     "large": Part(large.run, "60 courts and a million old bookings ÷ the demo's size"),
     "redis": Part(outage.run, "bookings with Redis stopped and frozen ÷ up"),
+    "live": Part(live.run, "rows to watchers ÷ a loop of ASGI sends, ÷ nchan; from the 201 to the last watcher"),
 }
 
 

@@ -27,10 +27,36 @@ class Pace:
     redis_bookings: int
     """Bookings of one sample with and without Redis."""
     contended_rounds: int
+    watchers: tuple[int, ...]
+    """Sizes of the crowds that watch one club-day; the first is that of the real server's."""
+    deliveries: int
+    """Rows × watchers of one sample."""
+    live_bookings: int
+    """Bookings of one sample under watchers."""
 
 
-THOROUGH = Pace(rounds=5, seconds=5, warm_up=3, history=1_000_000, redis_bookings=6000, contended_rounds=15)
-QUICK = Pace(rounds=1, seconds=0.3, warm_up=0, history=5_000, redis_bookings=400, contended_rounds=2)
+THOROUGH = Pace(
+    rounds=5,
+    seconds=5,
+    warm_up=3,
+    history=1_000_000,
+    redis_bookings=6000,
+    contended_rounds=15,
+    watchers=(1000, 5000),
+    deliveries=300_000,
+    live_bookings=60,
+)
+QUICK = Pace(
+    rounds=1,
+    seconds=0.3,
+    warm_up=0,
+    history=5_000,
+    redis_bookings=400,
+    contended_rounds=2,
+    watchers=(60, 120),
+    deliveries=1_200,
+    live_bookings=4,
+)
 
 
 class Part(NamedTuple):

@@ -90,9 +90,9 @@ class Stack:
         return named(self.postgres.url, name)
 
     @contextmanager
-    def serving(self, database: str, *, rate_limit: int = 0) -> Iterator[Server]:
-        """Server processes on a database, ready; stopped at the end."""
-        env = self._environment(database) | {"RATE_LIMIT_PER_MINUTE": str(rate_limit), "PORT": str(free_port())}
+    def serving(self, database: str, *, rate_limit: int = 0, **more: str) -> Iterator[Server]:
+        """Server processes on a database, ready; stopped at the end. `more` are settings."""
+        env = self._environment(database) | {"RATE_LIMIT_PER_MINUTE": str(rate_limit), "PORT": str(free_port())} | more
         with server_processes(env, self.home, self.home / f"serve-{database}.log") as server:
             yield server
 

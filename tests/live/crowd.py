@@ -26,7 +26,7 @@ def handshake(host: str, port: int, path: str = "/ws/grid", *, more: str = SUBPR
     return HANDSHAKE.format(host=host, port=port, path=path, more=more).encode()
 
 
-def frame_of(message: Any) -> bytes:
+def client_frame(message: Any) -> bytes:
     """A client's text frame. Its mask is all zeros, which the protocol allows."""
     text = json.dumps(message).encode()
     length = bytes((0x80 | len(text),)) if len(text) < 126 else b"\xfe" + len(text).to_bytes(2, "big")
@@ -127,7 +127,7 @@ class Crowd:
         """One for each hello, gone at the end. A small `receive_buffer` makes those who do not read stall soon."""
         allow_sockets(2 * len(hellos))
         loop = asyncio.get_running_loop()
-        members = [Member(frame_of(hello)) for hello in hellos]
+        members = [Member(client_frame(hello)) for hello in hellos]
         try:
             for member in members:
                 sock = socket.socket()

@@ -1,0 +1,212 @@
+"""`python -m tests.bench.fanout {hub,asgi,bare} PORT`: servers that send one row after another to whoever watches.
+
+`hub` is ours: uvicorn with our protocol, our hub and rooms. `asgi` is uvicorn as it comes, and an app that awaits
+ASGI's `send` for one watcher after the other. `bare` writes to the transports and does nothing else. All of them send
+the same texts. On the path /control a message says how many rows are to be sent; it is answered when they are written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from server.domain.catalogue import Catalogue, Court, Policy
+from server.domain.grid import DayState, Row, Use, row_of
+from server.live.fanout import pipe_of
+from server.live.feed import News
+from server.live.frames import frame_of
+from server.live.hub import Hub, Pace, Wish
+from server.live.protocol import RowChanged
+from server.live.watcher import Watcher
+
+DAY = date(2031, 5, 15)
+KEY = (1, DAY)
+EPOCH = "0123456789abcdef"
+FIRST = 10_000_000
+"""Versions have eight digits, so that all rows are of one length."""
+TOGETHER = 20
+"""Rows between two looks whether somebody does not keep up."""
+
+
+def row(version: int) -> Row:
+    """A court's day with three bookings, some 450 bytes."""
+    catalogue, state = _day(version)
+    return row_of(catalogue, catalogue.courts[0], state)
+
+
+def text(version: int) -> bytes:
+    """The message of that row."""
+    return bytes(frame_of(RowChanged(club="riverside", date=DAY, epoch=EPOCH, row=row(version))).texts[0])
+
+
+def frame(version: int) -> bytes:
+    """The same as it goes over the wire."""
+    return frame_of(RowChanged(club="riverside", date=DAY, epoch=EPOCH, row=row(version))).plain
+
+
+def _day(version: int) -> tuple[Catalogue, DayState]:
+    court = Court(
+        id=1, resource_id=1, units=(1,), name="Court 1", kind="tennis", indoor=True, surface="hard", base_rate=2400
+    )
+    catalogue = Catalogue(
+        club_id=1, slug="riverside", name="Riverside", zone="Europe/London", currency="GBP", grid_visibility="public",
+        epoch=EPOCH, config_version=1, policy=Policy(), stacking="additive", courts=(court,), coaches=(), equipment=(),
+        hours={}, exceptions={}, rules=(),
+    )  # fmt: skip
+    uses = tuple(
+        Use(f"{version:08}ref{hour:05}", "booked", start, start + timedelta(hours=1), 1, None, None)
+        for hour in (9, 12, 17)
+        for start in [datetime(DAY.year, DAY.month, DAY.day, hour, tzinfo=UTC)]
+    )
+    return catalogue, DayState(
+        club_id=1, day=DAY, epoch=EPOCH, config_version=1, versions={1: version}, uses={1: uses}, total=version
+    )
+
+
+async def _accept(receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "websocket.accept", "subprotocol": "courtside.v1.json"})
+
+
+async def _commands(receive: Any) -> Any:
+    while (event := await receive())["type"] == "websocket.receive":
+        yield int(json.loads(event["text"]))
+
+
+class HubApp:
+    """Rows as another process would send them, through the hub, each told before the next comes."""
+
+    def __init__(self) -> None:
+        self.version = FIRST
+        self.hub: Hub | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self.hub is None:
+            self.hub = Hub(self._read, pace=Pace(tick=0.0, reread=3600, reread_alone=3600, ping=3600))
+            await self.hub.start()
+        await _accept(receive, send)
+        if scope["path"] == "/control":
+            async for rows in _commands(receive):
+                await self._send(self.hub, rows)
+                await send({"type": "websocket.send", "text": "done"})
+            return
+        watcher = Watcher(pipe_of(scope, send))
+        self.hub.enter(watcher)
+        await self.hub.join(watcher, [Wish(KEY)])
+        await receive()
+        self.hub.leave(watcher)
+
+    async def _read(self, *_: object) -> tuple[Catalogue, DayState]:
+        return _day(FIRST)
+
+    async def _send(self, hub: Hub, rows: int) -> None:
+        room = hub.rooms[KEY]
+        for number in range(rows):
+            self.version += 1
+            hub.hear(News(1, DAY, EPOCH, 1, [row(self.version)]))
+            while not room.settled:  # noqa: ASYNC110 - it sets no event
+                await asyncio.sleep(0)
+            if number % TOGETHER == TOGETHER - 1:
+                while any(watcher.pipe.stalled_since is not None for watcher in hub.watchers):  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.001)
+
+
+class SendApp:
+    """A loop over ASGI's `send`."""
+
+    def __init__(self) -> None:
+        self.version = FIRST
+        self.sends: dict[Any, None] = {}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await _accept(receive, send)
+        if scope["path"] == "/control":
+            async for rows in _commands(receive):
+                await self._send(rows)
+                await send({"type": "websocket.send", "text": "done"})
+            return
+        await send({"type": "websocket.send", "text": text(FIRST).decode()})
+        self.sends[send] = None
+        await receive()
+        del self.sends[send]
+
+    async def _send(self, rows: int) -> None:
+        for _ in range(rows):
+            self.version += 1
+            message = {"type": "websocket.send", "text": text(self.version).decode()}
+            for send in list(self.sends):
+                await send(message)
+            await asyncio.sleep(0)
+
+
+class Bare(asyncio.Protocol):
+    """A frame written to all transports."""
+
+    version = FIRST
+    everybody: dict[Any, None] = {}
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.control = self.begun = False
+        self.data = b""
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+        if not self.begun:
+            head, found, self.data = self.data.partition(b"\r\n\r\n")
+            if found:
+                self.begun = True
+                self.control = b" /control " in head
+                self.transport.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
+                if not self.control:
+                    self.everybody[self.transport] = None
+                    self.transport.write(frame(FIRST))
+        elif self.control and len(self.data) >= 6:
+            rows, self.data = int(self.data[6:].decode()), b""
+            asyncio.get_running_loop().create_task(self._send(rows))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.everybody.pop(self.transport, None)
+
+    async def _send(self, rows: int) -> None:
+        for _ in range(rows):
+            Bare.version += 1
+            data = frame(Bare.version)
+            for transport in self.everybody:
+                transport.write(data)
+            await asyncio.sleep(0)
+        self.transport.write(b"\x81\x04done")
+
+
+async def _bare(listening: socket.socket) -> None:
+    server = await asyncio.get_running_loop().create_server(Bare, sock=listening)
+    await server.serve_forever()
+
+
+def main() -> None:
+    kind, port = sys.argv[1], int(sys.argv[2])
+    listening = socket.create_server(("127.0.0.1", port), backlog=2048)
+    if kind == "bare":
+        uvloop.run(_bare(listening))
+        return
+    config = uvicorn.Config(
+        HubApp() if kind == "hub" else SendApp(),
+        loop="uvloop",
+        ws="server.live.fanout:GridProtocol" if kind == "hub" else "websockets-sansio",
+        ws_ping_interval=None,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+    )
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    main()
