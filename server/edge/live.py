@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import date
 from functools import partial
@@ -69,7 +68,8 @@ async def grid_socket(socket: Socket) -> None:
     """The live grid."""
     live: Live = socket.app.state.live
     context: Context = socket.app.state.context
-    origin = socket.headers.get("origin")
+    # Not `socket.headers`: Litestar would keep a copy of all of them as long as the socket lives.
+    origin = next((value.decode("latin-1") for name, value in socket.scope["headers"] if name == b"origin"), None)
     address = subject(client_address(socket.scope, context.settings.trusted_proxies))
     refusal = live.refusal(origin.lower() if origin is not None else None, address)
     if refusal is not None:
@@ -132,7 +132,7 @@ class _Conversation:
         self._screen: Screen | None = None
         self._check: Callable[[], Awaitable[bool]] | None = None
         """Whether what opened this socket still holds; None for a stranger."""
-        self._recent: deque[float] = deque(maxlen=protocol.MAX_MESSAGES)
+        self._recent: list[float] = []
         self._watcher: Watcher | None = None
 
     async def run(self) -> None:
@@ -175,6 +175,7 @@ class _Conversation:
             raise _Leave(protocol.GOING_AWAY, "try again in a moment") from None
         if self._hub.leaving:
             raise _Leave(protocol.GOING_AWAY, "going away")
+        self._socket.scope["headers"] = []  # read for the last time, and some kilobytes in a browser's handshake
         watcher = Watcher(self._pipe, may_watch=self._may_watch, check=self._check)
         self._hub.enter(watcher)
         self._pipe.write(frame_of(Welcome(watcher.sid, self._hub.pace.ping)))
@@ -182,7 +183,8 @@ class _Conversation:
 
     async def _answer(self, watcher: Watcher, message: protocol.ClientMessage) -> None:
         now = time.monotonic()
-        if len(self._recent) == protocol.MAX_MESSAGES and now - self._recent[0] < 1:
+        self._recent = [at for at in self._recent if now - at < 1]
+        if len(self._recent) == protocol.MAX_MESSAGES:
             raise _Leave(protocol.TOO_MANY_MESSAGES, "too many messages")
         self._recent.append(now)
         match message:

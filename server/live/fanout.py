@@ -72,6 +72,7 @@ class GridProtocol(WebSocketsSansIOProtocol):
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
+        event.headers.clear()  # the scope has them; the library's parser would hold them as long as the socket lives
         if hasattr(self, "scope"):  # not after a handshake that was refused
             # The task that reads it has been made, and has not run yet.
             self.scope["extensions"][EXTENSION] = {"pipe": self}
@@ -125,6 +126,7 @@ class GridProtocol(WebSocketsSansIOProtocol):
 
     @property
     def pipe(self) -> Pipe:
+        self.response.headers.clear()  # it has been sent
         return _ProtocolPipe(self)
 
 

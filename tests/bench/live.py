@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
 
@@ -201,7 +201,7 @@ def _serve(stack: Stack, pace: Pace, report: Report, crowd: int) -> None:
             return made
 
         plain, deflated = watch(1), watch(1, deflate=True)
-        _measure_memory(server, report, watch, crowd)
+        _measure_memory(server, club, report, crowd)
         watchers = watch(crowd)
         asker = ending.enter_context(socket.create_connection((server.host, server.port)))
         control = open_control(_port_of(bare), "/control")
@@ -257,11 +257,18 @@ def _stalled(server: Server, club: Club, count: int, day: date) -> Iterator[None
         stalled.close()
 
 
-def _measure_memory(server: Server, report: Report, watch: Callable[[int], Watchers], crowd: int) -> None:
-    watch(WARM)
-    before = server.usage().memory
-    watch(crowd)
-    each = (server.usage().memory - before) / crowd / 1024
+def _measure_memory(server: Server, club: Club, report: Report, crowd: int) -> None:
+    hello = client_frame({"t": "hello", "topics": [{"club": BIG, "date": str(club.first_day + timedelta(days=1))}]})
+    with ExitStack() as ending:
+
+        def watch(count: int) -> None:
+            watchers = Watchers.connect(server.port, count, "/ws/grid", hello=hello, messages=2)
+            ending.callback(watchers.close)
+
+        watch(WARM)
+        before = server.usage().memory
+        watch(crowd)
+        each = (server.usage().memory - before) / crowd / 1024
     report.say(
         f"live: {each:.1f} KiB of memory for each of {crowd:,} watchers (goal ≤ {LARGEST_MEMORY:.0f} KiB: "
         f"{'met' if each <= LARGEST_MEMORY else 'missed'})"

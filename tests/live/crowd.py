@@ -149,7 +149,7 @@ class Crowd:
         for member in self.members:
             member.say_hello()
 
-    async def hear(self, count: int, patience: float = 30) -> None:
+    async def hear(self, count: int, patience: float = 90) -> None:
         """Wait until everybody has heard so many messages."""
         async with asyncio.timeout(patience):
             for member in self.members:

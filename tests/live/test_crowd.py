@@ -21,7 +21,7 @@ from tests.live.test_fanout import large_row, watchers_are
 HELLO = {"t": "hello", "topics": [TOPIC]}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 async def test_two_thousand_who_come_back_at_once_are_answered_right_by_few_queries(
     start: StartServer, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,7 +69,7 @@ async def test_two_thousand_who_come_back_at_once_are_answered_right_by_few_quer
     assert queries["fetch_day"] == 0  # the day is known
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 async def test_a_hundred_stalled_readers_among_a_thousand_cost_the_others_no_row_and_leave_nothing_behind(
     start: StartServer, house: House
 ) -> None:

@@ -20,7 +20,7 @@ from server.live.feed import Feed, News, merged
 from server.usecases.bookings import Bookings
 from server.usecases.desk import Desks
 from tests.house import DAY, House
-from tests.live.conftest import QUICK, Server, StartServer
+from tests.live.conftest import QUICK, Server, StartServer, by_court
 
 PATIENT = replace(QUICK, reread=0.3, reread_alone=0.3)
 
@@ -86,6 +86,28 @@ async def test_a_watcher_that_hops_between_processes_misses_nothing(start: Start
         snap = await hopped.hear()
         assert (snap["full"], [row["court"] for row in snap["rows"]]) == (False, [house.courts[1]])
         await hopped.sees(other)
+
+
+async def test_a_watcher_that_hops_after_each_booking_sees_it_at_once_wherever_it_goes(
+    start: StartServer, house: House
+) -> None:
+    """Without Redis, and nobody re-reads by itself: what a hello is answered with is never older than the hello."""
+    nowhere = "redis://127.0.0.1:1/0"
+    one, other = await start(redis_url=nowhere), await start(redis_url=nowhere)
+    async with one.watching() as first, other.watching():  # both processes know the day as it was
+        grids = first.grids
+    for hour in range(8, 16):
+        here, there = (one, other) if hour % 2 else (other, one)
+        await book(here, house, hour, court=hour % 3)
+        had = grids["riverside", str(DAY)]
+        have = {str(court): row["v"] for court, row in had["rows"].items()}
+        async with there.connected() as client:
+            client.grids = grids
+            topic = {"club": "riverside", "date": str(DAY), "epoch": had["epoch"], "have": have}
+            await client.say({"t": "hello", "topics": [topic]})
+            await client.hear()
+            assert (await client.hear())["full"] is False
+            assert by_court(client.as_grid()) == by_court(await here.grid())
 
 
 async def test_a_frozen_redis_costs_nobody_anything_and_the_grid_goes_on(

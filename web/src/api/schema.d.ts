@@ -3462,9 +3462,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["NewClaim"];
+                "application/json": components["schemas"]["NewClaim"] | null;
             };
         };
         responses: {
