@@ -24,28 +24,30 @@ _EMPTY_BLOCK = b"\x00\x00\xff\xff"
 class Frame:
     """One or more messages in a form that is shared by all sockets that they are written to."""
 
-    __slots__ = ("_deflated", "_plain", "texts")
+    __slots__ = ("_parts", "deflated", "plain", "texts")
 
-    def __init__(self, texts: Sequence[bytes], plain: bytes | None = None, deflated: bytes | None = None) -> None:
+    plain: bytes
+    """The websocket frames."""
+    deflated: bytes
+    """The websocket frames for who negotiated permessage-deflate: each is compressed by itself, without the context of
+    what was sent before (RFC 7692, 7.1.1), so one serves all."""
+
+    def __init__(self, texts: Sequence[bytes], parts: Sequence[Frame] = ()) -> None:
         self.texts = texts
         """The messages as JSON."""
-        self._plain = plain
-        self._deflated = deflated
+        self._parts = parts
 
-    @property
-    def plain(self) -> bytes:
-        """The websocket frames."""
-        if self._plain is None:
-            self._plain = b"".join(WireFrame(Opcode.TEXT, text).serialize(mask=False) for text in self.texts)
-        return self._plain
-
-    @property
-    def deflated(self) -> bytes:
-        """The websocket frames for who negotiated permessage-deflate: each is compressed by itself, without the
-        context of what was sent before (RFC 7692, 7.1.1), so one serves all."""
-        if self._deflated is None:
-            self._deflated = b"".join(_deflate(text) for text in self.texts)
-        return self._deflated
+    def __getattr__(self, name: str) -> bytes:
+        # Asked for the first time; from then on it is an ordinary attribute, which costs least to the thousand after.
+        if name == "plain":
+            made = [part.plain for part in self._parts] or [_framed(text) for text in self.texts]
+        elif name == "deflated":
+            made = [part.deflated for part in self._parts] or [_deflated(text) for text in self.texts]
+        else:
+            raise AttributeError(name)
+        whole = b"".join(made)
+        setattr(self, name, whole)
+        return whole
 
 
 def frame_of(message: Any) -> Frame:
@@ -58,32 +60,16 @@ def joined(frames: Iterable[Frame]) -> Frame:
     frames = list(frames)
     if len(frames) == 1:
         return frames[0]
-    return _Joined(frames)
+    return Frame([text for frame in frames for text in frame.texts], frames)
 
 
-class _Joined(Frame):
-    __slots__ = ("_parts",)
-
-    def __init__(self, parts: list[Frame]) -> None:
-        super().__init__([text for part in parts for text in part.texts])
-        self._parts = parts
-
-    @property
-    def plain(self) -> bytes:
-        if self._plain is None:
-            self._plain = b"".join(part.plain for part in self._parts)
-        return self._plain
-
-    @property
-    def deflated(self) -> bytes:
-        if self._deflated is None:
-            self._deflated = b"".join(part.deflated for part in self._parts)
-        return self._deflated
+def _framed(text: bytes) -> bytes:
+    return WireFrame(Opcode.TEXT, text).serialize(mask=False)
 
 
-def _deflate(text: bytes) -> bytes:
+def _deflated(text: bytes) -> bytes:
     if len(text) < WORTH_COMPRESSING:
-        return WireFrame(Opcode.TEXT, text).serialize(mask=False)
+        return _framed(text)
     # memLevel 5 as in uvicorn; the memory is held for the moment of this call only.
     compressor = zlib.compressobj(wbits=-WINDOW_BITS, memLevel=5)
     data = compressor.compress(text) + compressor.flush(zlib.Z_SYNC_FLUSH)

@@ -310,15 +310,17 @@ class Hub:
         news = room.snap_frame() if renewed else joined(room.row_frame(court) for court in sorted(courts))
         room.telling = True
         try:
-            for number, watcher in enumerate(list(room.watchers), 1):
-                if renewed and room.catalogue is not None and not watcher.may_watch(room.catalogue):
-                    self._expel(watcher, room, "forbidden_topic", FOR_MEMBERS)
-                elif room in watcher.rooms:
-                    watcher.tell(room, news, None if renewed else courts)
-                if number % WRITES_AT_A_TIME == 0:
+            watchers = list(room.watchers)
+            for start in range(0, len(watchers), WRITES_AT_A_TIME):
+                if start:
                     await asyncio.sleep(0)
                     if room.renewed:
                         return  # rows of what is over must not follow the new snap, which goes to all
+                for watcher in watchers[start : start + WRITES_AT_A_TIME]:
+                    if renewed and room.catalogue is not None and not watcher.may_watch(room.catalogue):
+                        self._expel(watcher, room, "forbidden_topic", FOR_MEMBERS)
+                    elif room in watcher.rooms:
+                        watcher.tell(room, news, None if renewed else courts)
         finally:
             room.telling = False
 

@@ -27,6 +27,9 @@ class Pipe(Protocol):
     def on_writable(self, call: Callable[[float], None]) -> None:
         """Have `call` called whenever it becomes writable again, with the seconds for which it took nothing."""
 
+    def put(self, frame: Frame) -> bool:
+        """Write a frame if it is writable; whether it was."""
+
     def write(self, frame: Frame) -> None:
         """Write a frame, also while it is not writable: it is kept until it can go."""
 
@@ -66,9 +69,7 @@ class Watcher:
 
     def tell(self, room: Room, news: Frame, courts: set[int] | None) -> None:
         """Write news of a room: rows of `courts`, or with None a full snap. Owed if the socket cannot take it now."""
-        if not self.owed and self.pipe.writable:
-            self.pipe.write(news)
-        else:
+        if self.owed or not self.pipe.put(news):
             self.owe(room, courts)
 
     def owe(self, room: Room, courts: set[int] | None) -> None:

@@ -2,7 +2,8 @@
 
 `hub` is ours: uvicorn with our protocol, our hub and rooms. `asgi` is uvicorn as it comes, and an app that awaits
 ASGI's `send` for one watcher after the other. `bare` writes to the transports and does nothing else. All of them send
-the same texts. On the path /control a message says how many rows are to be sent; it is answered when they are written.
+the same texts. On the path /control a message [rows, together] says how many rows are to be sent, and how many of them
+come at one moment, each of another court; it is answered when they are written.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from server.domain.catalogue import Catalogue, Court, Policy
 from server.domain.grid import DayState, Row, Use, row_of
 from server.live.fanout import pipe_of
 from server.live.feed import News
-from server.live.frames import frame_of
+from server.live.frames import Frame, frame_of
 from server.live.hub import Hub, Pace, Wish
 from server.live.protocol import RowChanged
 from server.live.watcher import Watcher
@@ -29,35 +30,45 @@ from server.live.watcher import Watcher
 DAY = date(2031, 5, 15)
 KEY = (1, DAY)
 EPOCH = "0123456789abcdef"
+COURTS = 25
+"""That take turns; versions are of the club-day then, which is all the same to who compares them."""
 FIRST = 10_000_000
 """Versions have eight digits, so that all rows are of one length."""
-TOGETHER = 20
-"""Rows between two looks whether somebody does not keep up."""
 
 
 def row(version: int) -> Row:
-    """A court's day with three bookings, some 450 bytes."""
+    """A court's day with three bookings, some 450 bytes. Courts take turns."""
     catalogue, state = _day(version)
-    return row_of(catalogue, catalogue.courts[0], state)
+    return row_of(catalogue, catalogue.courts[version % COURTS], state)
 
 
 def text(version: int) -> bytes:
     """The message of that row."""
-    return bytes(frame_of(RowChanged(club="riverside", date=DAY, epoch=EPOCH, row=row(version))).texts[0])
+    return bytes(message(version).texts[0])
 
 
-def frame(version: int) -> bytes:
-    """The same as it goes over the wire."""
-    return frame_of(RowChanged(club="riverside", date=DAY, epoch=EPOCH, row=row(version))).plain
+def message(version: int) -> Frame:
+    """The same with its frames."""
+    return frame_of(RowChanged(club="riverside", date=DAY, epoch=EPOCH, row=row(version)))
 
 
 def _day(version: int) -> tuple[Catalogue, DayState]:
-    court = Court(
-        id=1, resource_id=1, units=(1,), name="Court 1", kind="tennis", indoor=True, surface="hard", base_rate=2400
+    courts = tuple(
+        Court(
+            id=number,
+            resource_id=number,
+            units=(number,),
+            name=f"Court {number}",
+            kind="tennis",
+            indoor=True,
+            surface="hard",
+            base_rate=2400,
+        )
+        for number in range(100, 100 + COURTS)
     )
     catalogue = Catalogue(
         club_id=1, slug="riverside", name="Riverside", zone="Europe/London", currency="GBP", grid_visibility="public",
-        epoch=EPOCH, config_version=1, policy=Policy(), stacking="additive", courts=(court,), coaches=(), equipment=(),
+        epoch=EPOCH, config_version=1, policy=Policy(), stacking="additive", courts=courts, coaches=(), equipment=(),
         hours={}, exceptions={}, rules=(),
     )  # fmt: skip
     uses = tuple(
@@ -66,7 +77,13 @@ def _day(version: int) -> tuple[Catalogue, DayState]:
         for start in [datetime(DAY.year, DAY.month, DAY.day, hour, tzinfo=UTC)]
     )
     return catalogue, DayState(
-        club_id=1, day=DAY, epoch=EPOCH, config_version=1, versions={1: version}, uses={1: uses}, total=version
+        club_id=1,
+        day=DAY,
+        epoch=EPOCH,
+        config_version=1,
+        versions={court.resource_id: version for court in courts},
+        uses={court.resource_id: uses for court in courts},
+        total=version,
     )
 
 
@@ -77,7 +94,8 @@ async def _accept(receive: Any, send: Any) -> None:
 
 async def _commands(receive: Any) -> Any:
     while (event := await receive())["type"] == "websocket.receive":
-        yield int(json.loads(event["text"]))
+        rows, together = json.loads(event["text"])
+        yield rows, together
 
 
 class HubApp:
@@ -93,8 +111,8 @@ class HubApp:
             await self.hub.start()
         await _accept(receive, send)
         if scope["path"] == "/control":
-            async for rows in _commands(receive):
-                await self._send(self.hub, rows)
+            async for rows, together in _commands(receive):
+                await self._send(self.hub, rows, together)
                 await send({"type": "websocket.send", "text": "done"})
             return
         watcher = Watcher(pipe_of(scope, send))
@@ -106,14 +124,14 @@ class HubApp:
     async def _read(self, *_: object) -> tuple[Catalogue, DayState]:
         return _day(FIRST)
 
-    async def _send(self, hub: Hub, rows: int) -> None:
+    async def _send(self, hub: Hub, rows: int, together: int) -> None:
         room = hub.rooms[KEY]
-        for number in range(rows):
-            self.version += 1
-            hub.hear(News(1, DAY, EPOCH, 1, [row(self.version)]))
+        for sent in range(together, rows + together, together):
+            self.version += together
+            hub.hear(News(1, DAY, EPOCH, 1, [row(self.version - number) for number in range(together)]))
             while not room.settled:  # noqa: ASYNC110 - it sets no event
                 await asyncio.sleep(0)
-            if number % TOGETHER == TOGETHER - 1:
+            if sent % COURTS == 0:
                 while any(watcher.pipe.stalled_since is not None for watcher in hub.watchers):  # noqa: ASYNC110 - as above
                     await asyncio.sleep(0.001)
 
@@ -128,7 +146,7 @@ class SendApp:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await _accept(receive, send)
         if scope["path"] == "/control":
-            async for rows in _commands(receive):
+            async for rows, _ in _commands(receive):
                 await self._send(rows)
                 await send({"type": "websocket.send", "text": "done"})
             return
@@ -140,9 +158,9 @@ class SendApp:
     async def _send(self, rows: int) -> None:
         for _ in range(rows):
             self.version += 1
-            message = {"type": "websocket.send", "text": text(self.version).decode()}
+            event = {"type": "websocket.send", "text": text(self.version).decode()}
             for send in list(self.sends):
-                await send(message)
+                await send(event)
             await asyncio.sleep(0)
 
 
@@ -167,9 +185,9 @@ class Bare(asyncio.Protocol):
                 self.transport.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
                 if not self.control:
                     self.everybody[self.transport] = None
-                    self.transport.write(frame(FIRST))
+                    self.transport.write(message(FIRST).plain)
         elif self.control and len(self.data) >= 6:
-            rows, self.data = int(self.data[6:].decode()), b""
+            (rows, _), self.data = json.loads(self.data[6:]), b""
             asyncio.get_running_loop().create_task(self._send(rows))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -178,7 +196,7 @@ class Bare(asyncio.Protocol):
     async def _send(self, rows: int) -> None:
         for _ in range(rows):
             Bare.version += 1
-            data = frame(Bare.version)
+            data = message(Bare.version).plain
             for transport in self.everybody:
                 transport.write(data)
             await asyncio.sleep(0)

@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from server.embedded.process import free_port
 from tests.bench import fanout, nchan
 from tests.bench.clubs import BIG, PLAYERS, Club, Players, booking_requests, club_of, players_of, require_truths
 from tests.bench.load import percentile, send_once
 from tests.bench.parts import Pace
-from tests.bench.report import Report
-from tests.bench.stack import Server, Stack
+from tests.bench.report import Comparison, Report
+from tests.bench.stack import Server, Stack, usage_of
 from tests.bench.watchers import PONG, Count, Spread, Watchers, open_control, wait_for
 from tests.live.crowd import client_frame
 
@@ -33,82 +34,117 @@ STALLED_SHARE = 10
 WARM = 50
 """Watchers that come before memory is looked at, so that what the first one brings is there."""
 CREATED = b"HTTP/1.1 201"
+LENGTH = len(fanout.message(fanout.FIRST).plain)
 
 
 def run(stack: Stack, pace: Pace, report: Report) -> None:
     """First the sending alone, then the real server with real bookings."""
     for number, crowd in enumerate(pace.watchers):
         try:
-            _send(stack, pace, report, crowd, with_bare=number == 0)
+            _send(stack, pace, report, crowd, first=number == 0)
         except RuntimeError as error:
             if "ulimit" not in str(error):
                 raise
             report.say(f"live: no figures for {crowd:,} watchers: {error}")
+    _send_deflated(stack, pace, report, pace.watchers[0])
     _serve(stack, pace, report, pace.watchers[0])
 
 
 # -- sending alone --------------------------------------------------------------------------------------------
 
 
+class Sample(NamedTuple):
+    """Deliveries a second, and the sender's processor time for one."""
+
+    rate: float
+    microseconds: float
+
+
 @dataclass
 class Side:
     """One way to send rows, and its watchers."""
 
+    pid: int
     watchers: Watchers
-    go: Callable[[int], None]
+    go: Callable[[int, int], None]
     done: Callable[[], None]
     counts: list[Count] = field(default_factory=list)
 
-    def sample(self, rows: int) -> Count:
+    def sample(self, rows: int, *, together: int = 1, deflate: bool = False) -> Sample:
+        """Have rows sent; with `deflate` their lengths are not known, so frames are counted."""
         self.watchers.drop()
-        self.go(rows)
-        count = self.watchers.count(rows * len(fanout.frame(fanout.FIRST)))
+        before = usage_of(self.pid).processor
+        self.go(rows, together)
+        if deflate:
+            count = self.watchers.count_frames(rows)
+        else:
+            count = self.watchers.count(rows * LENGTH)
+            self.counts.append(count)
         self.done()
-        self.counts.append(count)
-        return count
+        deliveries = rows * len(self.watchers.sockets)
+        used = usage_of(self.pid).processor - before
+        return Sample(deliveries / count.seconds, used / deliveries * 1e6)
 
 
-def _send(stack: Stack, pace: Pace, report: Report, crowd: int, *, with_bare: bool) -> None:
-    """Every round each side sends the same rows, one after another."""
-    rows = max(1, pace.deliveries // crowd)
+def _send(stack: Stack, pace: Pace, report: Report, crowd: int, *, first: bool) -> None:
+    """Every round each side sends the same rows: one after another, and ours also as they come in a storm."""
+    rows = max(1, pace.deliveries // crowd // fanout.COURTS) * fanout.COURTS
+    name = f"rows to {crowd:,} watchers"
     program = nchan.installed()
     with ExitStack() as ending:
         sides = {kind: ending.enter_context(_program(stack, kind, crowd)) for kind in ("hub", "asgi")}
-        figures = {
-            "asgi": report.compare(
-                f"rows to {crowd:,} watchers", "hub", "a loop of ASGI sends", "deliveries/s", at_least=2
-            )
-        }
+        wanted = [("asgi", "a loop of ASGI sends", 2)]
         if program is not None:
             sides["nchan"] = ending.enter_context(_nchan(stack, program, crowd))
-            figures["nchan"] = report.compare(
-                f"rows to {crowd:,} watchers", "hub", "nginx with nchan", "deliveries/s", at_least=1
-            )
-        else:
+            wanted.append(("nchan", "nginx with nchan", 1))
+        elif first:
             report.say("live: nginx with libnginx-mod-nchan is not installed, so it is not compared with")
-        if with_bare:
+        single = {kind: report.compare(name, "hub", title, "/s", at_least=goal) for kind, title, goal in wanted}
+        storm = {
+            kind: report.compare(f"{name}, {fanout.COURTS} a tick", "hub", f"{title}, each alone", "/s", at_least=goal)
+            for kind, title, goal in wanted
+        }
+        if first:
             sides["bare"] = ending.enter_context(_program(stack, "bare", crowd))
-            figures["bare"] = report.compare(
-                f"rows to {crowd:,} watchers", "hub", "bare transport.write", "deliveries/s"
-            )
+            single["bare"] = report.compare(name, "hub", "bare transport.write", "/s")
         if pace.warm_up:
             for side in sides.values():
                 side.sample(rows)
                 side.counts.clear()
         for number in range(pace.rounds):
             order = list(sides) if number % 2 == 0 else list(sides)[::-1]
-            rates = {kind: crowd * rows / sides[kind].sample(rows).seconds for kind in order}
-            for kind, figure in figures.items():
-                figure.add(rates["hub"], rates[kind])
+            samples = {kind: sides[kind].sample(rows) for kind in order}
+            together = sides["hub"].sample(rows, together=fanout.COURTS)
+            for figures, ours in ((single, samples["hub"]), (storm, together)):
+                for kind, figure in figures.items():
+                    _add(figure, ours, samples[kind])
         cost = median(count.client_seconds for side in sides.values() for count in side.counts) / (crowd * rows)
         report.say(
-            f"live: {rows} rows of {len(fanout.frame(fanout.FIRST))} bytes to each of {crowd:,} watchers; the client "
-            f"itself takes {cost * 1e6:.2f} µs for one delivery, so {1 / cost:,.0f}/s is the most that it could count"
+            f"live: {rows} rows of {LENGTH} bytes to each of {crowd:,} watchers; the client itself takes "
+            f"{cost * 1e6:.2f} µs for one delivery, so {1 / cost:,.0f}/s is the most that it could count"
         )
 
 
+def _send_deflated(stack: Stack, pace: Pace, report: Report, crowd: int) -> None:
+    """As browsers ask for it: compressed once for all, against once for each."""
+    rows = max(1, pace.deliveries // crowd // fanout.COURTS // 4) * fanout.COURTS
+    name = f"rows to {crowd:,} watchers, permessage-deflate"
+    figure = report.compare(name, "hub", "a loop of ASGI sends", "/s", at_least=2)
+    with ExitStack() as ending:
+        sides = [ending.enter_context(_program(stack, kind, crowd, deflate=True)) for kind in ("hub", "asgi")]
+        for number in range(pace.rounds):
+            order = sides if number % 2 == 0 else sides[::-1]
+            samples = [side.sample(rows, deflate=True) for side in order]
+            _add(figure, *(samples if number % 2 == 0 else samples[::-1]))
+
+
+def _add(figure: Comparison, ours: Sample, theirs: Sample) -> None:
+    costs = {"CPU µs/delivery": ours.microseconds, "reference CPU µs/delivery": theirs.microseconds}
+    figure.add(ours.rate, theirs.rate, **costs)
+
+
 @contextmanager
-def _program(stack: Stack, kind: str, crowd: int) -> Iterator[Side]:
+def _program(stack: Stack, kind: str, crowd: int, *, deflate: bool = False) -> Iterator[Side]:
     port = free_port()
     log = (stack.home / f"fanout-{kind}-{crowd}.log").open("wb")
     with (
@@ -119,9 +155,14 @@ def _program(stack: Stack, kind: str, crowd: int) -> Iterator[Side]:
     ):
         try:
             _wait_for_port(port)
-            watchers = Watchers.connect(port, crowd, "/watch", messages=1)
+            watchers = Watchers.connect(port, crowd, "/watch", messages=1, deflate=deflate)
             control = open_control(port, "/control")
-            yield Side(watchers, lambda rows: control.sendall(client_frame(rows)), lambda: _forget(wait_for(control)))
+            yield Side(
+                process.pid,
+                watchers,
+                lambda rows, together: control.sendall(client_frame([rows, together])),
+                lambda: _forget(wait_for(control)),
+            )
             control.close()
             watchers.close()
         finally:
@@ -132,10 +173,10 @@ def _program(stack: Stack, kind: str, crowd: int) -> Iterator[Side]:
 def _nchan(stack: Stack, program: str, crowd: int) -> Iterator[Side]:
     published = fanout.FIRST
     publisher: threading.Thread | None = None
-    with nchan.running_nchan(program, stack.home / f"nchan-{crowd}") as port:
+    with nchan.running_nchan(program, stack.home / f"nchan-{crowd}") as (pid, port):
         watchers = Watchers.connect(port, crowd, "/watch")
 
-        def go(rows: int) -> None:
+        def go(rows: int, _: int) -> None:
             nonlocal published, publisher
             publisher = threading.Thread(target=nchan.publish, args=(port, fanout.text, published, rows))
             published += rows
@@ -145,7 +186,7 @@ def _nchan(stack: Stack, program: str, crowd: int) -> Iterator[Side]:
             if publisher is not None:
                 publisher.join()
 
-        yield Side(watchers, go, done)
+        yield Side(pid, watchers, go, done)
         watchers.close()
 
 
@@ -222,7 +263,7 @@ def _serve(stack: Stack, pace: Pace, report: Report, crowd: int) -> None:
             quiet = book()
             if number == 0:
                 _say_bytes(report, plain, deflated, pace.live_bookings)
-            reference = [bare.watchers.after(control, client_frame(1)).last for _ in range(pace.live_bookings)]
+            reference = [bare.watchers.after(control, client_frame([1, 1])).last for _ in range(pace.live_bookings)]
             wait_for(control, pace.live_bookings)
             slowest += [spread.last for spread in quiet]
             last.add(_p99([spread.last for spread in quiet]), _p99(reference))

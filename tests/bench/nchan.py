@@ -54,8 +54,8 @@ def installed() -> str | None:
 
 
 @contextmanager
-def running_nchan(program: str, folder: Path) -> Iterator[int]:
-    """nginx with one worker; its port."""
+def running_nchan(program: str, folder: Path) -> Iterator[tuple[int, int]]:
+    """nginx with one worker; its process and port."""
     folder.mkdir()
     port = free_port()
     (folder / "nginx.conf").write_text(CONFIG.format(module=MODULE, folder=folder, port=port))
@@ -70,7 +70,7 @@ def running_nchan(program: str, folder: Path) -> Iterator[int]:
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"nginx did not start: {(folder / 'error.log').read_text()}") from None
                 time.sleep(0.05)
-        yield port
+        yield process.pid, port
     finally:
         process.terminate()
         process.wait(20)

@@ -103,6 +103,25 @@ class Watchers:
                 time.sleep(PAUSE)
         return Count(time.perf_counter() - begun, time.thread_time() - used)
 
+    def count_frames(self, each: int) -> Count:
+        """As `count`, by frames, whose lengths nobody knows beforehand."""
+        begun, used = time.perf_counter(), time.thread_time()
+        left = dict.fromkeys(self.sockets, each)
+        rest = dict.fromkeys(self.sockets, b"")
+        while left:
+            for one in list(left):
+                data, end = rest[one] + bytes(self._buffer[: self._take(one)]), 0
+                for _, end in frames_in(data):  # noqa: B007 - the last end counts
+                    left[one] -= 1
+                rest[one] = data[end:]
+                if left[one] <= 0:
+                    del left[one]
+            if left:
+                if time.perf_counter() - begun > PATIENCE:
+                    raise RuntimeError(f"{len(left)} watchers did not get everything.")
+                time.sleep(PAUSE)
+        return Count(time.perf_counter() - begun, time.thread_time() - used)
+
     def after(self, asker: socket.socket, request: bytes, answer: bytes = b"") -> Spread:
         """Send a request and wait for its answer, which begins like this, and for a row at every watcher.
 

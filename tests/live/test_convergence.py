@@ -47,6 +47,11 @@ class Wire:
     def on_writable(self, call: Any) -> None:
         self.wake = call
 
+    def put(self, frame: Frame) -> bool:
+        if self.writable:
+            self.write(frame)
+        return self.writable
+
     def write(self, frame: Frame) -> None:
         for text in frame.texts:
             message = json.loads(text)
