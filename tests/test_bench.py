@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench import nchan
+
 ROOT = Path(__file__).parents[1]
 FIGURES = {
     "bookings": 2,
@@ -15,6 +17,7 @@ FIGURES = {
     "reads": 2,
     "large": 3,
     "redis": 2,
+    "live": 12 if nchan.installed() else 8,
 }
 """How many figures each part gives."""
 
@@ -22,7 +25,7 @@ FIGURES = {
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("parts", "own_client"),
-    [(["bookings", "contended", "redis"], False), (["reads", "large"], True)],
+    [(["bookings", "contended", "redis", "live"], False), (["reads", "large"], True)],
     ids=["writes", "reads-from-our-own-client"],
 )
 def test_the_benchmark_runs_and_finds_every_truth_kept(parts: list[str], own_client: bool, tmp_path: Path) -> None:
