@@ -1,5 +1,14 @@
 import { expect, it } from "vitest"
-import { addDays, formatDay, formatMoney, formatSpan, localDay } from "./format"
+import {
+  addDays,
+  formatDay,
+  formatDayParts,
+  formatHour,
+  formatMoney,
+  formatSpan,
+  isElsewhere,
+  localDay,
+} from "./format"
 
 it("says times as people do, in the club's zone", () => {
   expect(formatSpan("2026-12-01T19:00:00+00:00", "2026-12-01T20:30:00+00:00", "Europe/London")).toMatch(
@@ -16,9 +25,21 @@ it("knows the club's day on both sides of midnight and of a change of the clocks
   expect(addDays("2026-03-28", 1)).toBe("2026-03-29")
   expect(addDays("2026-12-31", 1)).toBe("2027-01-01")
   expect(formatDay("2026-12-01")).toMatch(/^Tue,? 1 Dec$/)
+  expect(formatHour("2026-12-01T07:00:00Z", "Europe/London")).toBe("07:00")
+  expect(formatDayParts("2026-12-01")).toEqual(["Tue", "1 Dec"])
 })
 
 it("gives money from minor units, of currencies with other fractions too", () => {
   expect(formatMoney(2400, "GBP")).toBe("£24.00")
   expect(formatMoney(2400, "JPY")).toMatch(/2,400$/)
+})
+
+it("speaks of the club's zone when the clocks differ, not when the zones' names do", () => {
+  const here = new Intl.DateTimeFormat().resolvedOptions().timeZone
+  expect(isElsewhere(here, "2026-07-01")).toBe(false)
+  expect([isElsewhere("Pacific/Kiritimati", "2026-07-01"), isElsewhere("Pacific/Pago_Pago", "2026-07-01")]).toContain(
+    true,
+  )
+  const namesake = here === "UTC" ? "Europe/London" : here
+  expect(isElsewhere(namesake, "2026-12-01")).toBe(false)
 })

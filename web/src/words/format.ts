@@ -11,7 +11,8 @@ function formatter(zone: string, options: Intl.DateTimeFormatOptions): Intl.Date
   return known
 }
 
-const TIME = { hour: "2-digit", minute: "2-digit" } as const
+const { hour12 } = new Intl.DateTimeFormat(LOCALE, { hour: "numeric" }).resolvedOptions()
+const TIME = { hour: hour12 ? "numeric" : "2-digit", minute: "2-digit" } as const
 const DAY = { weekday: "short", day: "numeric", month: "short" } as const
 
 /** An instant as RFC 3339 or in milliseconds since 1970. */
@@ -26,6 +27,12 @@ export function formatTime(instant: Instant, zone: string): string {
   return formatter(zone, TIME).format(dateOf(instant))
 }
 
+/** "19:00", "7 PM": a full hour, as short as it is said. */
+export function formatHour(instant: Instant, zone: string): string {
+  const isFull = formatter(zone, { minute: "numeric" }).format(dateOf(instant)) === "0"
+  return hour12 && isFull ? formatter(zone, { hour: "numeric" }).format(dateOf(instant)) : formatTime(instant, zone)
+}
+
 /** "Tue 1 Dec" */
 export function formatDate(instant: Instant, zone: string): string {
   return formatter(zone, DAY).format(dateOf(instant))
@@ -34,6 +41,13 @@ export function formatDate(instant: Instant, zone: string): string {
 /** "Tue 1 Dec" of a local day, `2026-12-01`. */
 export function formatDay(date: string): string {
   return formatter("UTC", DAY).format(dateOf(`${date}T12:00:00Z`))
+}
+
+/** "Tue" and "1 Dec" of a local day. */
+export function formatDayParts(date: string): [weekday: string, day: string] {
+  const noon = dateOf(`${date}T12:00:00Z`)
+  const { weekday, ...day } = DAY
+  return [formatter("UTC", { weekday }).format(noon), formatter("UTC", day).format(noon)]
 }
 
 /** "19:00–20:30" */
@@ -68,7 +82,10 @@ export function formatMoney(minor: number, currency: string): string {
   return format.format(minor / 10 ** digits)
 }
 
-/** Whether times in the club's zone need saying so, because the device shows others. */
-export function isElsewhere(zone: string): boolean {
-  return new Intl.DateTimeFormat().resolvedOptions().timeZone !== zone
+/** Whether the device's clock shows another time than the club's at some moment of a day. */
+export function isElsewhere(zone: string, date: string): boolean {
+  const here = new Intl.DateTimeFormat().resolvedOptions().timeZone
+  return [`${date}T00:00:00Z`, `${date}T23:59:00Z`].some(
+    instant => formatSpan(instant, instant, here) !== formatSpan(instant, instant, zone),
+  )
 }

@@ -29,6 +29,7 @@ export const grid = {
     earlier: "Earlier days",
     later: "Later days",
     pick: "Go to date",
+    today: "Today",
     full: (percent: number) => `${percent} % booked`,
     closed: "closed",
   },

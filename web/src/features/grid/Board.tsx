@@ -5,7 +5,7 @@ import type { Club, Court } from "../../api/catalogue"
 import { useSession } from "../../api/useSession"
 import type { Topic } from "../../live/protocol"
 import { useLive, useMark } from "../../live/useLive"
-import { formatDay, formatMoney, formatTime } from "../../words/format"
+import { formatDay, formatHour, formatMoney, formatTime } from "../../words/format"
 import { words } from "../../words/words"
 import styles from "./Board.module.css"
 import { CourtRow } from "./CourtRow"
@@ -77,7 +77,7 @@ export function Board({ club, topic, courts, scale, mine, pending, selection, es
             <div className={styles["lane"]} aria-hidden="true">
               {hours.map(hour => (
                 <span key={hour} className={styles["hour"]} style={{ left: `${placeOf(scale, hour)}%` }}>
-                  {formatTime(hour, club.zone)}
+                  {formatHour(hour, club.zone)}
                 </span>
               ))}
             </div>

@@ -3,7 +3,7 @@ import { type CSSProperties, useEffect, useRef } from "react"
 import { daysQuery } from "../../api/bookings"
 import type { Club } from "../../api/catalogue"
 import { Button } from "../../ui/Button"
-import { addDays, formatDay, localDay } from "../../words/format"
+import { addDays, formatDayParts, localDay } from "../../words/format"
 import { words } from "../../words/words"
 import styles from "./DayStrip.module.css"
 
@@ -46,6 +46,7 @@ export function DayStrip({ club, date, now, onGo }: Props) {
         {days.map(day => {
           const known = data?.find(candidate => candidate.date === day)
           const percent = Math.round((known?.full ?? 0) * 100)
+          const [weekday, name] = formatDayParts(day)
           const how = known?.open.length === 0 ? words.grid.days.closed : words.grid.days.full(percent)
           return (
             <li key={day} data-day={day}>
@@ -55,13 +56,14 @@ export function DayStrip({ club, date, now, onGo }: Props) {
                 aria-current={day === date ? "date" : undefined}
                 onClick={() => onGo(day)}
               >
-                <span>{formatDay(day)}</span>
+                <span className={styles["weekday"]}>{day === today ? words.grid.days.today : weekday}</span>{" "}
+                <span className={styles["name"]}>{name}</span>
                 <span
                   className={styles["bar"]}
                   style={{ "--full": `${percent}%` } as CSSProperties}
                   aria-hidden="true"
                 />
-                {known && <span className={styles["how"]}>{how}</span>}
+                {known && <span className={known.open.length === 0 ? styles["how"] : styles["spoken"]}>{how}</span>}
               </button>
             </li>
           )

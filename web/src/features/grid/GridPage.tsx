@@ -12,6 +12,7 @@ import { words } from "../../words/words"
 import { Board } from "./Board"
 import { DayStrip } from "./DayStrip"
 import { Filters } from "./Filters"
+import styles from "./GridPage.module.css"
 import { Times } from "./Times"
 import { scaleOf } from "./timeline"
 import { isShown, type Selection, useView } from "./view"
@@ -24,7 +25,7 @@ const WIDE = "(min-width: 900px)"
 export function GridPage() {
   const { club, error } = useClub()
   return (
-    <Page title={words.grid.title}>
+    <Page title={words.grid.title} untitled>
       {error !== null && <Trouble error={error} />}
       {club === null && <Notice>{words.grid.noClubs}</Notice>}
       {club && <Day club={club} />}
@@ -50,9 +51,11 @@ function Day({ club }: { club: Club }) {
   return (
     <>
       <DayStrip club={club} date={view.date} now={now} onGo={date => change({ date, selection: null })} />
-      <Filters courts={all} view={view} onChange={change} />
-      <h2>{formatDay(view.date)}</h2>
-      {isElsewhere(club.zone) && <p>{words.app.zone(club.zone)}</p>}
+      <div className={styles["head"]}>
+        <h2>{formatDay(view.date)}</h2>
+        <Filters courts={all} view={view} onChange={change} />
+      </div>
+      {isElsewhere(club.zone, view.date) && <p>{words.app.zone(club.zone)}</p>}
       {error !== null && <Trouble error={error} />}
       {refusal && <Notice trouble>{refusal === "forbidden_topic" ? words.grid.members : words.grid.noGrid}</Notice>}
       {scale === null && <Notice>{words.grid.closedDay}</Notice>}

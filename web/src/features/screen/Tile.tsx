@@ -2,7 +2,7 @@ import { memo, type ReactNode } from "react"
 import type { Topic } from "../../live/protocol"
 import type { Head } from "../../live/topics"
 import { useRow } from "../../live/useLive"
-import { formatTime } from "../../words/format"
+import { formatHour, formatTime } from "../../words/format"
 import { words } from "../../words/words"
 import styles from "./screen.module.css"
 import { progressOf, statusOf } from "./status"
@@ -39,7 +39,7 @@ export const Tile = memo(function Tile({ club, date, court, name, open, minute, 
         <div style={{ width: `${(progress ?? 0) * 100}%` }} />
       </div>
       <p className={styles["next"]}>
-        {now.reason ?? next.map(({ kind, from }) => coming(formatTime(from, zone), kinds[kind])).join(" · ")}
+        {now.reason ?? next.map(({ kind, from }) => coming(formatHour(from, zone), kinds[kind])).join(" · ")}
       </p>
     </TileFrame>
   )
