@@ -10,6 +10,8 @@ import asyncio
 import os
 import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
@@ -82,6 +84,15 @@ def start_server() -> DatabaseServer:
     postgres = Postgres(folder, fsync=False)
     postgres.start()
     return DatabaseServer(postgres.url, postgres, folder)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Make what the page's tests need as `make test` does, for whoever runs pytest by itself. Quick where it is there."""
+    wanted = any("page_tools" in item.keywords for item in session.items)
+    if wanted and not session.config.option.collectonly:
+        ops = Path(__file__).resolve().parents[1] / "ops"
+        subprocess.run([sys.executable, ops / "page.py", "tools"], check=True)
+        subprocess.run([sys.executable, ops / "chromium.py"], check=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:

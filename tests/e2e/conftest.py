@@ -25,7 +25,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
-from server.edge.page import PAGE
 from server.embedded.process import free_port
 from server.usecases.seed import DEMO_PASSWORD
 from tests.conftest import BASE_SETTINGS, administer, named
@@ -54,7 +53,10 @@ document.addEventListener("securitypolicyviolation", event => {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All tests of this folder run in the loop that the browser belongs to."""
     for item in items:
-        if Path(__file__).parent in item.path.parents and pytest_asyncio.is_async_test(item):
+        if Path(__file__).parent not in item.path.parents:
+            continue
+        item.add_marker("page_tools")
+        if pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
@@ -105,7 +107,6 @@ async def site(
     database_server: str, template_database: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Site]:
     """`courtside serve` on a database of its own with the demo club. The rate limits are off."""
-    assert (PAGE / "index.html").is_file(), "The page is not built; run `make test`, or python ops/page.py build."
     name = f"courtside_test_{secrets.token_hex(6)}"
     await administer(database_server, f"CREATE DATABASE {name} TEMPLATE {template_database}")
     home = tmp_path_factory.mktemp("site")

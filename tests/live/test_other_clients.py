@@ -24,6 +24,7 @@ def node() -> str:
     return f"{folder}/node"
 
 
+@pytest.mark.page_tools
 @pytest.mark.parametrize("how", ["deflate", "plain"])
 async def test_npms_ws_follows_the_grid_frame_by_frame(start: StartServer, house: House, how: str) -> None:
     server = await start()
