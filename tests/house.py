@@ -23,13 +23,14 @@ from server.domain.pricing import EquipmentItem
 from server.domain.waitlist import Entry
 from server.sql.connection import acquire
 from server.sql.waitlist import fetch_entry
-from server.usecases.bookings import Bookings, Wanted
+from server.usecases.bookings import Bookings
 from server.usecases.catalogue import Catalogues
 from server.usecases.closures import Closures
 from server.usecases.desk import Desks
 from server.usecases.occupancy import Occupancy
 from server.usecases.promotion import work_off_due
 from server.usecases.waitlist import Waitlist, Wish
+from server.usecases.wishes import Wanted
 
 DAY = date(2031, 5, 15)
 """The day on which tests book: the one after `tests.conftest.MORNING`, a Thursday, BST in London."""

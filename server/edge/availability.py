@@ -17,11 +17,10 @@ from server.domain.pricing import Price
 from server.domain.slots import Interval, days_of, isoformat, parse_instant
 from server.edge.answers import Encoded
 from server.edge.bodies import Bodies
-from server.edge.bookings import Moment
 from server.edge.errors import problems
 from server.edge.grid import Slug
 from server.edge.identity import identity_of, may_see
-from server.edge.requests import documented, query_of
+from server.edge.requests import Moment, documented, query_of
 from server.usecases.catalogue import Catalogues
 from server.usecases.occupancy import Occupancy
 

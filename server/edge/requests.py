@@ -32,6 +32,8 @@ Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 """What fits Postgres' integer."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 """An integer that is not negative: amounts, quantities, minutes."""
+Moment = Annotated[str, msgspec.Meta(max_length=40, description="ISO 8601; without an offset the club's local time.")]
+"""A time in a body or a query, as it is written."""
 
 T = TypeVar("T")
 

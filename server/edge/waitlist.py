@@ -14,20 +14,12 @@ from server.domain.bookings import Accepted, Replay
 from server.domain.catalogue import Catalogue
 from server.domain.errors import InvalidRequest
 from server.edge.answers import encoded
-from server.edge.bookings import (
-    BOOKING_REFUSALS,
-    BookingView,
-    Item,
-    Moment,
-    answer_booking,
-    idempotency_of,
-    items_of,
-    replayed,
-)
+from server.edge.bookings import BOOKING_REFUSALS, Item, items_of
 from server.edge.entries import EntryView, entry_view
 from server.edge.errors import problems
 from server.edge.identity import identity_of, may_see
-from server.edge.requests import Count, Id, documented
+from server.edge.outcomes import BookingView, answer_booking, idempotency_of, replayed
+from server.edge.requests import Count, Id, Moment, documented
 from server.usecases.waitlist import Waitlist, Wish
 
 

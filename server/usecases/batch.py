@@ -31,8 +31,8 @@ from server.domain.effects import Daybook, Settlement
 from server.domain.footprint import Footprint, footprint_of, spans_of
 from server.domain.slots import ALWAYS, Interval
 from server.domain.waitlist import Entry
-from server.sql import bookings as sql
-from server.sql import outbox, waitlist
+from server.sql import bookings, closures, outbox, waitlist
+from server.sql import desk as sql
 from server.sql.catalogue import fetch_catalogue
 from server.sql.connection import OUT_OF_REACH, Connection, acquire
 from server.usecases.catalogue import Catalogues
@@ -119,7 +119,7 @@ class Attempt:
         writes = settlement.writes
         await sql.update_freed(conn, writes, now)
         if writes.closed:
-            await sql.insert_closures(conn, writes.closed)
+            await closures.insert_closures(conn, writes.closed)
         if writes.audit or writes.outbox:
             settlement.versions = await sql.insert_settled(conn, self.club_id, writes, now)
         if writes.entries or writes.ended:
@@ -144,11 +144,11 @@ class Attempt:
         """What only some batches need: named bookings and closures, quota use, idempotency keys, leases of jobs."""
         named = {booking_id for request in self.requests for booking_id in _named_bookings(request)}
         if named:
-            daybook.bookings = await sql.list_bookings_by_id(conn, named)
-        closures = {request.closure.id for request in self.requests if isinstance(request, Reopen)}
-        closures |= {r.replaces.id for r in self.requests if isinstance(r, Close) and r.replaces is not None}
-        if closures:
-            daybook.closures = await sql.list_closures_by_id(conn, closures)
+            daybook.bookings = await bookings.list_bookings_by_id(conn, named)
+        reopened = {request.closure.id for request in self.requests if isinstance(request, Reopen)}
+        reopened |= {r.replaces.id for r in self.requests if isinstance(r, Close) and r.replaces is not None}
+        if reopened:
+            daybook.closures = await closures.list_closures_by_id(conn, reopened)
         now = self.context.clock()
         people = {entry.user_id for entry in daybook.entries.values()}
         if daybook.catalogue.policy.quotas.any_set:

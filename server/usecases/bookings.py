@@ -12,10 +12,8 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-import msgspec
-
 from server.context import Context
-from server.domain import capacity, policy, pricing
+from server.domain import capacity, pricing
 from server.domain.bookings import (
     Accepted,
     Book,
@@ -30,60 +28,30 @@ from server.domain.bookings import (
     Stale,
 )
 from server.domain.catalogue import Catalogue
-from server.domain.daybook import is_settled
-from server.domain.effects import Answer, StoredAnswer, Writes
 from server.domain.errors import (
     Forbidden,
-    IdempotencyKeyReused,
-    InvalidRequest,
     NotFound,
     Refusal,
     UnknownCourt,
     UnknownUser,
 )
 from server.domain.people import Identity
-from server.domain.pricing import EquipmentItem, Price
-from server.domain.slots import ALWAYS, Interval, parse_instant
+from server.domain.pricing import Price
+from server.domain.slots import ALWAYS, Interval
 from server.domain.waitlist import Entry
 from server.sql import bookings as sql
 from server.sql import people
 from server.sql.connection import acquire
-from server.sql.locks import lock_person
-from server.usecases.batch import ANSWERS_KEPT
 from server.usecases.catalogue import Catalogues
 from server.usecases.desk import Desks, settled
 from server.usecases.ids import uuid7
+from server.usecases.replays import first_answer
+from server.usecases.wishes import Change, Wanted, admissible, merged
 
 T = TypeVar("T")
 
 STALE_TRIES = 5
 FIRST_PAGE = (ALWAYS.start, UUID(int=0))
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A place as a client writes it; times are ISO 8601, without an offset the club's local time."""
-
-    court_id: int
-    start_ts: str
-    end_ts: str
-    coach_id: int | None = None
-    equipment: tuple[EquipmentItem, ...] = ()
-    user_email: str | None = None
-    """Whom the booking is for, where staff books for somebody."""
-    expected_total: int | None = None
-    waitlist: bool = False
-    """Wait for it, and have it booked as soon as it is free, if it is taken."""
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What a move changes; what is UNSET stays as it is."""
-
-    court_id: int | msgspec.UnsetType = msgspec.UNSET
-    start_ts: str | msgspec.UnsetType = msgspec.UNSET
-    end_ts: str | msgspec.UnsetType = msgspec.UNSET
-    coach_id: int | msgspec.UnsetType | None = msgspec.UNSET
-    equipment: tuple[EquipmentItem, ...] | msgspec.UnsetType = msgspec.UNSET
-    expected_total: int | None = None
 
 
 class Bookings:
@@ -106,7 +74,7 @@ class Bookings:
         catalogue = await self._catalogues.current(catalogue.club_id)
         check(catalogue)
         party = await self.party_of(identity, catalogue, wanted.user_email)
-        interval = self._admissible(catalogue, wanted, party)
+        interval = admissible(catalogue, wanted, party, self._context.clock())
         return catalogue, pricing.quote(
             catalogue,
             catalogue.court_by_id[wanted.court_id],
@@ -132,7 +100,7 @@ class Bookings:
         try:
             club_id, request = await self._asked(identity, wanted, check, idempotency)
         except Refusal as refusal:
-            return await self._refused(idempotency, refusal)
+            return await first_answer(self._context, idempotency, refusal)
         return settled(await self._desks.of(club_id).submit(request))
 
     async def _asked(
@@ -145,7 +113,9 @@ class Bookings:
         """The club, and what is asked of its desk. Raises what is refused without looking at what is taken."""
         catalogue, _ = await self._on_current(await self.club_of(wanted.court_id), check)
         party = await self.party_of(identity, catalogue, wanted.user_email)
-        catalogue, interval = await self._on_current(catalogue, lambda now_: self._admissible(now_, wanted, party))
+        catalogue, interval = await self._on_current(
+            catalogue, lambda now_: admissible(now_, wanted, party, self._context.clock())
+        )
         now = self._context.clock()
         waits = None
         if wanted.waitlist:
@@ -217,11 +187,11 @@ class Bookings:
                 verified=staff or identity.verified,
                 suspended=identity.is_suspended_in(seen.club_id),
             )
-            wanted = _merged(seen, change)
+            wanted = merged(seen, change)
             # What is cancelled or has begun is refused by the desk for what it is, not for where it would go.
             if seen.status == "confirmed" and (staff or self._context.clock() < seen.interval.start):
                 _, interval = await self._on_current(
-                    catalogue, lambda now_: self._admissible(now_, wanted, party, seen)
+                    catalogue, lambda now_: admissible(now_, wanted, party, self._context.clock(), moving=seen)
                 )
             else:
                 interval = seen.interval
@@ -307,32 +277,6 @@ class Bookings:
                 raise
         return current, check(current)
 
-    def _admissible(
-        self, catalogue: Catalogue, wanted: Wanted, party: Party, moving: Booking | None = None
-    ) -> Interval:
-        """The wanted interval, if the club's rules allow it whoever else has it; where it is, a booking may stay."""
-        interval = Interval(
-            parse_instant(wanted.start_ts, catalogue.tz, field="start_ts"),
-            parse_instant(wanted.end_ts, catalogue.tz, field="end_ts"),
-        )
-        if moving is not None and moving.is_at(wanted.court_id, interval, wanted.coach_id, wanted.equipment):
-            return interval
-        court = catalogue.court_by_id.get(wanted.court_id)
-        if court is None:
-            raise UnknownCourt(field="court_id")
-        capacity.coach_of(catalogue, wanted.coach_id)
-        capacity.check_known(catalogue, wanted.equipment)
-        policy.check_slot(
-            catalogue,
-            court,
-            interval,
-            now=self._context.clock(),
-            tier=party.tier,
-            staff=party.staff,
-            keeps_start=moving is not None and moving.interval.start == interval.start,
-        )
-        return interval
-
     async def party_of(self, identity: Identity, catalogue: Catalogue, email: str | None) -> Party:
         """Who asks, and for whom. Raises `Forbidden` where a player names somebody else, `UnknownUser`."""
         club_id = catalogue.club_id
@@ -360,28 +304,6 @@ class Bookings:
             suspended=bool(player["suspended"]),
         )
 
-    async def _refused(self, idempotency: IdempotencyKey | None, refusal: Refusal) -> Replay:
-        """What was answered under the key when it was asked first. If nothing was: store and raise the refusal.
-
-        A slot begins, and rules change: what was granted then may be refused now, to whoever lost the answer.
-        What is not well formed asked for nothing, so its key stays free, as for a body that cannot be decoded.
-        """
-        if idempotency is None or not is_settled(refusal.status):
-            raise refusal
-        key, now = idempotency.identity, self._context.clock()
-        async with acquire(self._context.pool) as conn, conn.transaction():
-            # The lock under which the desk looks for this user's keys: the first answer is the only one.
-            await lock_person(conn, idempotency.user_id)
-            known = (await sql.list_answers(conn, [key], now - ANSWERS_KEPT)).get(key)
-            if known is None and not isinstance(refusal, InvalidRequest):
-                answer = Answer(idempotency.request_hash, *idempotency.render(refusal))
-                await sql.insert_answers(conn, Writes(answers=[StoredAnswer(*key, answer)]), now)
-        if known is None:
-            raise refusal
-        if known.request_hash != idempotency.request_hash:
-            raise IdempotencyKeyReused
-        return Replay(known.status, known.body)
-
     async def _with_seen(
         self,
         identity: Identity,
@@ -396,7 +318,7 @@ class Bookings:
                 seen, _catalogue = await self.fetch(identity, booking_id)
                 request = await ask(seen)
             except Refusal as refusal:
-                return await self._refused(idempotency, refusal)
+                return await first_answer(self._context, idempotency, refusal)
             outcome = await self._desks.of(seen.club_id).submit(request)
             if not isinstance(outcome, Stale):
                 break
@@ -406,26 +328,3 @@ class Bookings:
 def new_grid_ref() -> str:
     """A random name for a cell on the public grid."""
     return secrets.token_urlsafe(12)
-
-
-def distinct(items: Sequence[EquipmentItem]) -> tuple[EquipmentItem, ...]:
-    """The items, each piece of equipment once. Raises `InvalidRequest` for one that is named twice."""
-    seen: set[int] = set()
-    for index, item in enumerate(items):
-        if item.equipment_id in seen:
-            raise InvalidRequest("Name each piece of equipment once.", field=f"equipment[{index}].equipment_id")
-        seen.add(item.equipment_id)
-    return tuple(items)
-
-
-def _merged(seen: Booking, change: Change) -> Wanted:
-    def kept(new: T | msgspec.UnsetType, old: T) -> T:
-        return old if isinstance(new, msgspec.UnsetType) else new
-
-    return Wanted(
-        court_id=kept(change.court_id, seen.court_id),
-        start_ts=kept(change.start_ts, seen.interval.start.isoformat()),
-        end_ts=kept(change.end_ts, seen.interval.end.isoformat()),
-        coach_id=kept(change.coach_id, seen.coach_id),
-        equipment=kept(change.equipment, seen.equipment),
-    )

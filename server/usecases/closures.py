@@ -14,7 +14,8 @@ from server.domain.catalogue import Catalogue
 from server.domain.errors import BadDuration, BadTime, CapacityInUse, NotFound, PreconditionFailed, UnknownCourt
 from server.domain.people import Identity
 from server.domain.slots import Interval, parse_instant
-from server.sql import bookings as sql
+from server.sql import bookings
+from server.sql import closures as sql
 from server.sql.connection import acquire
 from server.usecases.bookings import FIRST_PAGE, STALE_TRIES
 from server.usecases.catalogue import Catalogues
@@ -141,7 +142,7 @@ class Closures:
                 raise UnknownCourt(field=f"court_ids[{index}]")
             units.update(court.units)
         async with acquire(self._context.pool) as conn:
-            return await sql.list_in_the_way(conn, units, interval)
+            return await bookings.list_in_the_way(conn, units, interval)
 
     async def _submit(self, club_id: int, ask: Callable[[], Awaitable[Request]]) -> Accepted:
         outcome: Outcome = Stale()

@@ -19,7 +19,7 @@ from server.domain.bookings import Accepted, Outcome, Replay, Request
 from server.domain.effects import Settlement
 from server.domain.errors import Refusal, Unavailable
 from server.domain.footprint import footprint_of
-from server.sql import bookings as sql
+from server.sql import desk as sql
 from server.sql.connection import OUT_OF_REACH, acquire
 from server.sql.schema import NO_DOUBLE_BOOKING, POOL_NOT_OVERSOLD
 from server.usecases.batch import Attempt, LocksBlocked

@@ -26,7 +26,7 @@ from server.domain.grid import row_of
 from server.domain.slots import Interval
 from server.embedded.valkey import Valkey
 from server.settings import Settings
-from server.sql import bookings as sql
+from server.sql import desk as sql
 from server.sql.connection import Connection, create_pool
 from server.usecases import batch, desk
 from server.usecases.batch import Attempt

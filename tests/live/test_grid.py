@@ -14,8 +14,8 @@ import pytest
 from server.domain.grid import Row
 from server.domain.grid import row_of as row_of_state
 from server.live.feed import News
-from server.usecases.bookings import Change
 from server.usecases.closures import WantedClosure
+from server.usecases.wishes import Change
 from tests.house import DAY, House
 from tests.live.conftest import QUICK, TOPIC, Server, StartServer, Watching, by_court
 

@@ -18,7 +18,7 @@ import pytest
 from server.context import Context
 from server.domain.errors import Refusal
 from server.settings import Settings
-from server.sql import bookings as sql
+from server.sql import desk as sql
 from server.sql.connection import Connection, create_pool
 from server.usecases.batch import Attempt
 from tests.house import House, make_house

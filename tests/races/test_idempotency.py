@@ -10,8 +10,8 @@ import pytest
 from server.domain.bookings import Accepted, IdempotencyKey, Replay
 from server.domain.errors import Refusal
 from server.domain.people import Identity
-from server.sql import bookings as sql
-from server.usecases import bookings as usecases
+from server.sql import desk as sql
+from server.usecases import replays
 from tests.conftest import FrozenClock
 from tests.house import House
 from tests.races.conftest import Meeting, Protection, double_bookings, refusals
@@ -125,7 +125,7 @@ async def test_control_without_the_persons_lock_the_second_refusal_replaces_the_
     async def lock_nobody(*_: object) -> None:
         pass
 
-    monkeypatch.setattr(usecases, "lock_person", lock_nobody)
+    monkeypatch.setattr(replays, "lock_person", lock_nobody)
     refused = await be_refused_twice_under_one_key(first, second, meeting, monkeypatch)
     assert refused == ["unknown_court", "unknown_court"]
 

@@ -12,10 +12,10 @@ from server.domain import errors
 from server.domain.bookings import Accepted
 from server.domain.errors import Refusal
 from server.settings import Settings
-from server.sql import bookings as sql
+from server.sql import desk as sql
 from server.sql.connection import Connection, create_pool
-from server.usecases.bookings import Change
 from server.usecases.closures import WantedClosure
+from server.usecases.wishes import Change
 from tests.house import DAY, House
 from tests.races.conftest import double_bookings
 from tests.wire import Wire, wire_to

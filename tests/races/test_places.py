@@ -13,9 +13,10 @@ from server.domain.bookings import Accepted, Booking
 from server.domain.capacity import Taken
 from server.domain.effects import Writes
 from server.domain.people import Identity
-from server.sql import bookings as sql
+from server.sql import bookings
+from server.sql import desk as sql
 from server.sql.connection import Connection
-from server.usecases.bookings import Change
+from server.usecases.wishes import Change
 from tests.house import DAY, House
 from tests.races.conftest import Meeting, Protection, double_bookings, refusals
 
@@ -36,14 +37,14 @@ async def cancel_then_book(first: House, second: House, meeting: Meeting, monkey
     booking = await first.book(anna, "10:00", "11:00", rackets=4)
     await second.catalogues.current(second.club_id)
     cancelling = asyncio.Event()
-    read = sql.list_bookings_by_id
+    read = bookings.list_bookings_by_id
 
     async def read_and_tell(*args: object) -> dict[object, Booking]:
         found = await read(*args)  # type: ignore[arg-type]  # passed through
         cancelling.set()
         return found  # type: ignore[return-value]
 
-    monkeypatch.setattr(sql, "list_bookings_by_id", read_and_tell)
+    monkeypatch.setattr(bookings, "list_bookings_by_id", read_and_tell)
 
     async def book() -> Booking:
         await cancelling.wait()

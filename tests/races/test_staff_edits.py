@@ -12,8 +12,8 @@ from server.domain.capacity import Taken
 from server.domain.catalogue import Window
 from server.domain.configuration import RulePart
 from server.domain.people import Identity
-from server.sql import bookings as sql
 from server.sql import clubs
+from server.sql import desk as sql
 from server.sql.connection import Connection
 from server.usecases import configuration
 from server.usecases.courts import retire_court

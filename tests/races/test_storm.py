@@ -19,8 +19,8 @@ from server.domain.errors import Refusal, Unavailable
 from server.domain.people import Identity
 from server.settings import Settings
 from server.sql.connection import create_pool
-from server.usecases.bookings import Change
 from server.usecases.closures import WantedClosure
+from server.usecases.wishes import Change
 from tests.house import DAY, House
 from tests.races.conftest import Protection, double_bookings, oversold_pools
 from tests.races.test_scarcity import full_court

@@ -5,8 +5,8 @@ from __future__ import annotations
 from email.message import EmailMessage
 
 from server.context import Context
-from server.usecases.bookings import Change
 from server.usecases.notifications import deliver_due
+from server.usecases.wishes import Change
 from tests.house import DAY, open_house
 from tests.mailing import mails_in
 

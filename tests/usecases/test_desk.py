@@ -11,8 +11,8 @@ from server.context import Context
 from server.domain import errors
 from server.domain.bookings import Accepted
 from server.domain.grid import row_of
-from server.usecases.bookings import Change
 from server.usecases.closures import WantedClosure
+from server.usecases.wishes import Change
 from tests.house import DAY, House, make_house
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from server.context import Context
 from server.domain.catalogue import Policy
-from server.usecases.bookings import Change
+from server.usecases.wishes import Change
 from tests.conftest import FrozenClock
 from tests.house import DAY, House, local, make_house
 

@@ -14,8 +14,8 @@ from server.context import Context
 from server.domain.errors import Refusal
 from server.domain.grid import DayState
 from server.sql import grid as sql
-from server.usecases.bookings import Change, Wanted
 from server.usecases.occupancy import Occupancy
+from server.usecases.wishes import Change, Wanted
 from tests.house import DAY, House, make_house
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from server.context import Context
 from server.domain.bookings import Accepted, Cancel, Move, Party, Stale
-from server.usecases.bookings import Change, new_grid_ref
+from server.usecases.bookings import new_grid_ref
 from server.usecases.ids import uuid7
+from server.usecases.wishes import Change
 from tests.house import DAY, House, make_house
 
 

@@ -11,8 +11,8 @@ from server.domain import errors
 from server.domain.bookings import Accepted, IdempotencyKey, Replay
 from server.domain.errors import Refusal
 from server.domain.people import Identity
-from server.usecases.bookings import Change
 from server.usecases.courts import retire_court
+from server.usecases.wishes import Change
 from tests.conftest import MORNING, FrozenClock
 from tests.house import House, local, make_house
 

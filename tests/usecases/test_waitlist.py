@@ -26,8 +26,8 @@ from server.domain.errors import (
 from server.domain.people import Identity, Membership
 from server.domain.waitlist import MOST_ENTRIES
 from server.usecases import equipment, hours
-from server.usecases.bookings import Change
 from server.usecases.closures import WantedClosure
+from server.usecases.wishes import Change
 from tests.conftest import FrozenClock
 from tests.house import DAY, House, local, open_house
 

@@ -15,10 +15,11 @@ from server.domain.bookings import Accepted, Closure
 from server.domain.catalogue import Catalogue
 from server.domain.slots import isoformat
 from server.edge.admin.wire import ClubQuery, club_of, created, if_match, tagged
-from server.edge.bookings import BookingView, Moment, cursor_of, place_of_cursor, view_of
+from server.edge.cursors import cursor_of, place_of_cursor
 from server.edge.errors import problems
 from server.edge.identity import require_staff
-from server.edge.requests import Id, documented, query_of
+from server.edge.outcomes import BookingView, view_of
+from server.edge.requests import Id, Moment, documented, query_of
 from server.usecases.closures import Closures, WantedClosure
 
 Reason = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]

@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from server.domain import errors
 from server.domain.slots import isoformat
 from server.edge.admin.wire import AnyRequest, ClubQuery, club_of
-from server.edge.bookings import cursor_of, place_of_cursor
+from server.edge.cursors import cursor_of, place_of_cursor
 from server.edge.errors import problems
 from server.edge.identity import require_staff
 from server.edge.requests import documented, query_of

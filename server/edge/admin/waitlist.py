@@ -11,10 +11,11 @@ from litestar.params import JSONBody
 
 from server.domain import errors
 from server.edge.admin.wire import AnyRequest, ClubQuery, club_of
-from server.edge.bookings import BookingView, cursor_of, place_of_cursor, view_of
+from server.edge.cursors import cursor_of, place_of_cursor
 from server.edge.entries import EntryView, entry_view
 from server.edge.errors import problems
 from server.edge.identity import require_staff
+from server.edge.outcomes import BookingView, view_of
 from server.edge.requests import documented, query_of
 from server.usecases.waitlist import Waitlist
 
