@@ -30,6 +30,8 @@ from server.embedded.valkey import Valkey
 from server.settings import Settings
 from server.sql.connection import create_pool
 from server.sql.migrate import migrate
+from tests.blocks import all_blocks
+from tests.blocks import blocks as blocks  # noqa: PLC0414 - a fixture
 
 MORNING = datetime(2031, 5, 14, 9, 0, tzinfo=UTC)
 """When tests take place: a Wednesday, 10:00 in London."""
@@ -101,6 +103,15 @@ def pytest_configure(config: pytest.Config) -> None:
         server = start_server()
         os.environ[SERVER_OF_THE_RUN] = server.url
         config.add_cleanup(server.stop)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Where the documents were tested, say which of their commands nobody has run."""
+    passed = terminalreporter.stats.get("passed", [])
+    if any(report.nodeid.startswith("tests/test_docs.py") for report in passed):
+        terminalreporter.section("commands in documents that are not run here")
+        found = [f"{block.place}  {block.reason}" for block in all_blocks() if block.reason]
+        terminalreporter.write("\n".join([*(found or ["none"]), ""]))
 
 
 @pytest.fixture(scope="session")

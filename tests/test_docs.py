@@ -22,6 +22,7 @@ from server.context import Context
 from server.edge.errors import every_refusal
 from server.settings import Settings
 from server.usecases.seed import DEMO_ACCOUNTS, DEMO_PASSWORD, seed_demo
+from tests import blocks as command_blocks
 from tests.edge import conftest as edge
 
 start_server = edge.start_server
@@ -37,6 +38,7 @@ DOCUMENTS = [
     ARCHITECTURE,
     LIVE,
     *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
+    *command_blocks.documents(),
 ]
 
 FOLDERS = ("server", "web", "tests", "ops", "docs", "migrations", "requirements", ".ci", ".github")
@@ -51,8 +53,8 @@ NOT_OURS = {"TEST_DATABASE_URL", "TEST_REDIS_URL", "COURTSIDE_PICTURES"}
 def code_of(path: Path) -> str:
     """All that a document shows as code: spans, fenced blocks and indented ones."""
     text = path.read_text()
-    blocks = re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    prose = re.sub(r"^```\w*\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    blocks = [content for _, _, content in command_blocks.FENCE.findall(text)]
+    prose = command_blocks.FENCE.sub("", text)
     indented = re.findall(r"(?:^|\n\n)((?: {4}[^\n]*\n)+)", prose)
     return "\n".join([*blocks, *indented, *re.findall(r"`([^`\n]+)`", prose)])
 
@@ -165,6 +167,29 @@ def test_readme_names_the_demo_accounts_and_their_password() -> None:
     text = README.read_text()
     assert {email for email, _, _ in DEMO_ACCOUNTS} <= set(re.findall(r"`(\S+@\S+)`", text))
     assert f"`{DEMO_PASSWORD}`" in text
+
+
+# -- who runs its commands ----------------------------------------------------------------------------------
+
+
+def run_by_tests() -> set[str]:
+    """The tests that ask for the fixture `blocks`; it fails them unless they run what names them."""
+    sources = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    return set(re.findall(r"^(?:async )?def (test_\w+)\([^)]*\bblocks: Blocks\b", sources, re.MULTILINE))
+
+
+def test_every_block_of_commands_is_run_by_a_test_or_says_why_not() -> None:
+    found = command_blocks.all_blocks()
+    assert [block.place for block in found if not (block.test or block.reason)] == []
+    assert {block.test for block in found if block.test} == run_by_tests()
+
+
+@pytest.mark.parametrize("tag", ["", " test=", " not-run=cloud", ' not-run=""', " test=test_a test=test_b"])
+def test_a_block_without_a_proper_tag_would_be_caught(tag: str, tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text(f"Do this:\n\n```sh{tag}\nrm x\n```\n")
+    (block,) = command_blocks.blocks_of(path)
+    assert (block.language, block.test, block.reason, block.line) == ("sh", None, None, 3)
 
 
 # -- routes and codes ---------------------------------------------------------------------------------------
