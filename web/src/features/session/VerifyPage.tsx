@@ -1,10 +1,11 @@
 import { useState } from "react"
-import { Link, useSearchParams } from "wouter"
+import { useSearchParams } from "wouter"
 import { verifyAddress } from "../../api/account"
 import { Form } from "../../ui/Form"
 import { Notice } from "../../ui/Notice"
 import { Page } from "../../ui/Page"
 import { words } from "../../words/words"
+import { Afterwards } from "./fields"
 
 /** Where the mail of a registration leads. Opening it changes nothing, since mail scanners open links: the button does. */
 export function VerifyPage() {
@@ -12,14 +13,7 @@ export function VerifyPage() {
   const [done, setDone] = useState(false)
   const token = search.get("token")
   const said = words.account.verify
-  if (done) {
-    return (
-      <Page key="done" title={said.done} narrow follows>
-        <p>{said.doneText}</p>
-        <Link href="/login">{words.account.toSignIn}</Link>
-      </Page>
-    )
-  }
+  if (done) return <Afterwards title={said.done}>{said.doneText}</Afterwards>
   return (
     <Page title={said.title} narrow>
       {token ? (
