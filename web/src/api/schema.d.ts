@@ -356,7 +356,9 @@ export interface paths {
         };
         /**
          * The prices of a day
-         * @description What each court's shortest booking costs, start by start, for whoever asks.
+         * @description What bookings of one length cost on each court, start by start, for whoever asks.
+         *
+         *     Only starts are listed at which the court can be booked for so long, whoever has it already.
          */
         get: operations["prices"];
         put?: never;
@@ -1623,7 +1625,7 @@ export interface components {
         };
         /**
          * CourtPrices
-         * @description The prices of one court for its shortest booking, by start.
+         * @description The prices of one court for bookings of so many minutes, by start.
          */
         CourtPrices: {
             court_id: number;
@@ -1632,7 +1634,7 @@ export interface components {
         };
         /**
          * StartPrice
-         * @description What the court's shortest booking costs from this start, in minor units.
+         * @description What a booking of the court costs from this start, in minor units.
          */
         StartPrice: {
             start_ts: string;
@@ -3083,6 +3085,7 @@ export interface operations {
             query?: {
                 club?: string | null;
                 date?: string | null;
+                minutes?: number | null;
             };
             header?: {
                 /** @description The ETag of what you have; 304 if it is still true. */
