@@ -1,6 +1,7 @@
+import { useQueryClient } from "@tanstack/react-query"
 import { useState } from "react"
 import { useSearchParams } from "wouter"
-import { verifyAddress } from "../../api/account"
+import { meQuery, verifyAddress } from "../../api/account"
 import { Form } from "../../ui/Form"
 import { Notice } from "../../ui/Notice"
 import { Page } from "../../ui/Page"
@@ -11,6 +12,7 @@ import { Afterwards } from "./fields"
 export function VerifyPage() {
   const [search] = useSearchParams()
   const [done, setDone] = useState(false)
+  const queries = useQueryClient()
   const token = search.get("token")
   const said = words.account.verify
   if (done) return <Afterwards title={said.done}>{said.doneText}</Afterwards>
@@ -23,6 +25,7 @@ export function VerifyPage() {
             submit={said.submit}
             act={async () => {
               await verifyAddress(token)
+              void queries.invalidateQueries({ queryKey: meQuery.queryKey })
               setDone(true)
             }}
           />
