@@ -72,16 +72,22 @@ def open_intervals(catalogue: Catalogue, day: date) -> tuple[Interval, ...]:
     return known if known is not None else _remember(store, day, _windows(catalogue, day, catalogue.windows_on(day)))
 
 
-def bookable_starts(catalogue: Catalogue, court: Court, day: date) -> list[datetime]:
-    """The starts on that local day at which the court's shortest booking fits in the opening hours, in order."""
-    shortest, _ = durations(catalogue, court)
+def bookable_starts(catalogue: Catalogue, court: Court, day: date, minutes: int | None = None) -> list[datetime]:
+    """The starts on that local day at which a booking of so many minutes fits in the opening hours, in order; the
+    court's shortest booking if none are given, and no starts at all where the court is not booked for so long.
+    """
+    shortest, longest = durations(catalogue, court)
+    if minutes is None:
+        minutes = shortest
+    elif not shortest <= minutes <= longest or minutes % catalogue.policy.granularity:
+        return []
     step = alignment(catalogue, court)
     store = _memory(catalogue).starts
-    key = (day, step, shortest)
+    key = (day, step, minutes)
     known = store.get(key)
     if known is None:
         opening = _open_around(catalogue, day)
-        length = shortest * MINUTE
+        length = minutes * MINUTE
         known = _remember(
             store,
             key,

@@ -94,14 +94,16 @@ def quote(
 
 
 def court_prices(
-    catalogue: Catalogue, court: Court, day: date, now: datetime, tier: str | None
+    catalogue: Catalogue, court: Court, day: date, now: datetime, tier: str | None, *, minutes: int | None = None
 ) -> list[tuple[datetime, int]]:
-    """What the court's shortest booking costs, booked at `now`, at each bookable start of that local day."""
-    shortest, _ = policy.durations(catalogue, court)
+    """What a booking of so many minutes costs, booked at `now`, at each start of that local day at which it can be;
+    the court's shortest booking if none are given.
+    """
+    length = (policy.durations(catalogue, court)[0] if minutes is None else minutes) * MINUTE
     tariff = _tariff(catalogue)
     return [
-        (start, tariff.court_price(court, Interval(start, start + shortest * MINUTE), tier, now).total)
-        for start in policy.bookable_starts(catalogue, court, day)
+        (start, tariff.court_price(court, Interval(start, start + length), tier, now).total)
+        for start in policy.bookable_starts(catalogue, court, day, minutes)
     ]
 
 

@@ -163,6 +163,16 @@ async def verify(request: Request[Any, Any, Any], data: JSONBody[Link]) -> None:
     _forget(request, await accounts.verify(_context(request), token=data.token))
 
 
+@post("/api/auth/verify/resend", status_code=202, tags=["auth"])
+async def resend(request: Request[Any, Any, Any]) -> Accepted:
+    """Mail the link again that confirms one's own address, if it is not confirmed yet."""
+    identity = identity_of(request)
+    await limit_guesses(request, str(identity.user_id))
+    await accounts.mail_confirmation(_context(request), user_id=identity.user_id)
+    request.app.state.waker.wake()
+    return Accepted("If your address is not confirmed yet, a mail with a link is on its way.")
+
+
 @post("/api/auth/forgot", status_code=202, tags=["auth"], responses=problems(InvalidRequest))
 async def forgot(request: Request[Any, Any, Any], data: JSONBody[Forgotten]) -> Accepted:
     """Mail a link to set a new password to the account of an address, if there is one."""
@@ -335,4 +345,4 @@ def _forget(request: Request[Any, Any, Any], user_id: int) -> None:
     request.app.state.identities.forget(user_id)
 
 
-handlers = [register, login, refresh, logout, me, change_password, verify, forgot, reset]
+handlers = [register, login, refresh, logout, me, change_password, verify, resend, forgot, reset]

@@ -11,7 +11,7 @@ from litestar import Request, Response, get
 
 from server.context import Context
 from server.domain import errors
-from server.domain.catalogue import Catalogue
+from server.domain.catalogue import MINUTES_PER_DAY, Catalogue
 from server.domain.errors import BadDuration, BadTime
 from server.domain.grid import DayState, Row, etag_of, fullness, open_of
 from server.domain.pricing import court_prices
@@ -72,14 +72,14 @@ class DaysView(msgspec.Struct, frozen=True):
 
 
 class StartPrice(msgspec.Struct, frozen=True):
-    """What the court's shortest booking costs from this start, in minor units."""
+    """What a booking of the court costs from this start, in minor units."""
 
     start_ts: str
     total: int
 
 
 class CourtPrices(msgspec.Struct, frozen=True):
-    """The prices of one court for its shortest booking, by start."""
+    """The prices of one court for bookings of so many minutes, by start."""
 
     court_id: int
     minutes: int
@@ -102,6 +102,14 @@ class GridQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     club: Slug | None = None
     date: Day | None = None
+
+
+class PricesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which club-day, today if left out; and how long the bookings are, each court's shortest if left out."""
+
+    club: Slug | None = None
+    date: Day | None = None
+    minutes: Annotated[int, msgspec.Meta(ge=1, le=MINUTES_PER_DAY)] | None = None
 
 
 class DaysQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -164,13 +172,16 @@ async def days(request: Request[Any, Any, Any]) -> Response[DaysView]:
 @get(
     "/api/prices",
     responses=problems(errors.NotFound, errors.BadTime),
-    opt=documented(query=GridQuery, headers=("If-None-Match",)),
+    opt=documented(query=PricesQuery, headers=("If-None-Match",)),
     tags=["grid"],
     summary="The prices of a day",
 )
 async def prices(request: Request[Any, Any, Any]) -> Response[PricesView]:
-    """What each court's shortest booking costs, start by start, for whoever asks."""
-    query = query_of(request, GridQuery)
+    """What bookings of one length cost on each court, start by start, for whoever asks.
+
+    Only starts are listed at which the court can be booked for so long, whoever has it already.
+    """
+    query = query_of(request, PricesQuery)
     catalogues: Catalogues = request.app.state.catalogues
     catalogue = await catalogues.current((await _club_of(request, query.club)).club_id)
     identity = may_see(request, catalogue)
@@ -181,10 +192,10 @@ async def prices(request: Request[Any, Any, Any]) -> Response[PricesView]:
     items = [
         CourtPrices(
             court.id,
-            court.min_duration or catalogue.policy.min_duration,
+            query.minutes or court.min_duration or catalogue.policy.min_duration,
             [
                 StartPrice(isoformat(start, catalogue.tz), total)
-                for start, total in court_prices(catalogue, court, day, now, tier)
+                for start, total in court_prices(catalogue, court, day, now, tier, minutes=query.minutes)
             ],
         )
         for court in catalogue.courts

@@ -11,6 +11,7 @@ OPEN: frozenset[tuple[str, str]] = frozenset(
         ("GET", "/login"),
         ("GET", "/register"),
         ("GET", "/forgot"),
+        ("GET", "/account"),
         ("GET", "/bookings"),
         ("GET", "/screen/{club}"),
         ("GET", "/admin"),

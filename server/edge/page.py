@@ -21,7 +21,17 @@ from server.edge.requests import header_of
 PAGE = Path(__file__).resolve().parents[1] / "page"
 """Where `make run` builds it: inside the package, so that a wheel and an image take it along."""
 
-ADDRESSES = ("/", "/login", "/register", "/forgot", "/bookings", "/screen/{club:str}", "/admin", "/admin/{rest:path}")
+ADDRESSES = (
+    "/",
+    "/login",
+    "/register",
+    "/forgot",
+    "/account",
+    "/bookings",
+    "/screen/{club:str}",
+    "/admin",
+    "/admin/{rest:path}",
+)
 """What the page shows; /verify and /reset are in `server.edge.links`."""
 ROOT_FILES = ("/favicon.svg", "/screen-worker.js")
 """Files of `web/public`, whose names do not change."""

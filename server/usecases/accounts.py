@@ -42,20 +42,33 @@ async def register(context: Context, *, email: str, password: str, name: str) ->
     password_hash = await hash_password(password)
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
-        known = next((row for row in await sql.list_login_accounts(conn, email) if row["verified_at"]), None)
-        recent = await sql.fetch_recent_links(conn, email, now - timedelta(hours=1))
         user_id = await sql.insert_user(
             conn, email=email, name=name, password_hash=password_hash, verified_at=None, now=now
         )
         for club_id in (await sql.list_club_ids(conn))[:1]:
             await sql.insert_membership(conn, user_id=user_id, club_id=club_id, role="player")
-        # Made for a known address too, where it leads nowhere: the same work, and it counts as a mail.
-        token = await make_link(conn, user_id=user_id, purpose="verify", now=now, life=VERIFY_LINK_LIFE)
-        if recent < MAILS_PER_HOUR:
-            if known is None:
-                await mail_account(conn, now, "mail.verify", user_id=user_id, token=token)
-            else:
-                await mail_account(conn, now, "mail.already_registered", user_id=known["id"])
+        await _mail_confirmation(conn, now, user_id=user_id, email=email)
+
+
+async def mail_confirmation(context: Context, *, user_id: int) -> None:
+    """Mail the link once more that confirms the user's address; nothing if it is confirmed."""
+    now = context.clock()
+    async with acquire(context.pool) as conn, conn.transaction():
+        account = await sql.lock_account(conn, user_id)
+        if account is not None and account["verified_at"] is None:
+            await _mail_confirmation(conn, now, user_id=user_id, email=account["email"])
+
+
+async def _mail_confirmation(conn: Connection, now: datetime, *, user_id: int, email: str) -> None:
+    known = next((row for row in await sql.list_login_accounts(conn, email) if row["verified_at"]), None)
+    recent = await sql.fetch_recent_links(conn, email, now - timedelta(hours=1))
+    # Made for a known address too, where it leads nowhere: the same work, and it counts as a mail.
+    token = await make_link(conn, user_id=user_id, purpose="verify", now=now, life=VERIFY_LINK_LIFE)
+    if recent < MAILS_PER_HOUR:
+        if known is None:
+            await mail_account(conn, now, "mail.verify", user_id=user_id, token=token)
+        else:
+            await mail_account(conn, now, "mail.already_registered", user_id=known["id"])
 
 
 async def verify(context: Context, *, token: str) -> int:

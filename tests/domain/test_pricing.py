@@ -499,3 +499,14 @@ def test_the_prices_of_a_day_are_the_quotes_of_its_bookable_starts() -> None:
     assert dict(found)[at("2026-12-01T17:30")] == 1500
     assert dict(found)[at("2026-12-01T18:00")] == 1740
     assert found[-1] == (at("2026-12-01T22:30"), 1500)
+
+
+def test_a_day_has_no_prices_for_a_length_that_the_court_is_not_booked_for() -> None:
+    day = date(2026, 12, 1)
+    long = court(min_duration=60, max_duration=90)
+    starts = {
+        minutes: [start for start, _ in court_prices(DEMO, long, day, NOW, None, minutes=minutes)]
+        for minutes in (30, 60, 75, 90, 120)
+    }
+    assert (starts[30], starts[75], starts[120]) == ([], [], [])
+    assert (starts[60][-1], starts[90][-1]) == (at("2026-12-01T22:00"), at("2026-12-01T21:30"))

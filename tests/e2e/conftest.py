@@ -176,7 +176,7 @@ class Browsing:
         await page.get_by_label("E-mail address").fill(f"{who}@courtside.example")
         await page.get_by_label("Password").fill(DEMO_PASSWORD)
         await page.get_by_role("button", name="Sign in").click()
-        await page.get_by_role("button", name="Sign out").wait_for()
+        await page.get_by_role("link", name="Account", exact=True).wait_for()
         return page
 
     def expect(self, pattern: str) -> None:

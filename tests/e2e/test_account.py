@@ -26,7 +26,7 @@ class Mailbox:
     def __init__(self, site: Site) -> None:
         self._folder = site.mail
 
-    async def link_to(self, address: str, page: str) -> str:
+    async def link_to(self, address: str, page: str, *, other_than: str = "") -> str:
         """The path and query of the link to a page in the newest mail to an address; waits until it has come."""
         async with asyncio.timeout(20):
             while True:
@@ -36,7 +36,8 @@ class Mailbox:
                     found = re.search(rf"https?://\S+/{page}\?token=\S+", text.get_content() if text else "")
                     if mail["To"] == address and found:
                         link = urlsplit(found[0])
-                        return f"{link.path}?{link.query}"
+                        if (local := f"{link.path}?{link.query}") != other_than:
+                            return local
                 await asyncio.sleep(0.05)  # polling a process that has no other way to say that it has written
 
 
@@ -87,7 +88,7 @@ async def test_the_mailed_link_confirms_an_address_when_its_button_is_pressed_an
     link = await mailbox.link_to(address, "verify")
     page = await visitor.open("/login")
     await sign_in(page, address, PASSWORD)
-    await page.get_by_role("button", name="Sign out").wait_for()
+    await page.get_by_role("link", name="Account", exact=True).wait_for()
 
     opened = await visitor.open(link)
     button = opened.get_by_role("button", name="Confirm the address")
@@ -110,7 +111,7 @@ async def test_a_forgotten_password_is_replaced_by_the_mailed_link_and_every_ses
     await register(visitor, address)
     page = await visitor.open("/login")
     await sign_in(page, address, PASSWORD)
-    await page.get_by_role("button", name="Sign out").wait_for()
+    await page.get_by_role("link", name="Account", exact=True).wait_for()
 
     other = await browse()
     asking = await other.open("/login")
@@ -136,7 +137,65 @@ async def test_a_forgotten_password_is_replaced_by_the_mailed_link_and_every_ses
 
     await opened.locator("main").get_by_role("link", name="Sign in").click()
     await sign_in(opened, address, "another good password")
-    await opened.get_by_role("button", name="Sign out").wait_for()
+    await opened.get_by_role("link", name="Account", exact=True).wait_for()
+
+
+async def test_whoever_has_not_confirmed_is_told_and_has_the_link_mailed_again(
+    visitor: Browsing, mailbox: Mailbox
+) -> None:
+    address = fresh_address()
+    await register(visitor, address)
+    first = await mailbox.link_to(address, "verify")
+    page = await visitor.open("/login")
+    await sign_in(page, address, PASSWORD)
+    await expect(page.get_by_text(f"Your address {address} is not confirmed yet")).to_be_visible()
+    assert await axe(page) == []
+    await page.get_by_role("button", name="Mail it again").click()
+    await expect(page.get_by_text("A mail is on its way")).to_be_visible()
+    link = await mailbox.link_to(address, "verify", other_than=first)
+    await page.goto(visitor.site.url + link)
+    await page.get_by_role("button", name="Confirm the address").click()
+    await page.get_by_role("heading", name="Your address is confirmed").wait_for()
+    await page.get_by_role("link", name="Account", exact=True).click()
+    await page.get_by_role("heading", name="Your account").wait_for()
+    await expect(page.get_by_text("is not confirmed yet")).to_have_count(0)
+
+
+async def test_a_changed_password_ends_the_other_sessions_which_say_so(
+    browse: Browse, visitor: Browsing, mailbox: Mailbox
+) -> None:
+    address = fresh_address()
+    await register(visitor, address)
+    other = await browse()
+    elsewhere = await other.open("/login")
+    await sign_in(elsewhere, address, PASSWORD)
+    await elsewhere.get_by_role("link", name="My bookings").click()
+    page = await visitor.open("/login?next=/account")
+    await sign_in(page, address, PASSWORD)
+    visitor.expect("status of 401")  # the wrong old password
+    await page.get_by_label("Old password").fill("not the password")
+    await page.get_by_label("New password").fill("another good password")
+    await page.get_by_role("button", name="Change the password").click()
+    await expect(page.get_by_role("alert")).to_contain_text("The old password is not right.")
+    await page.get_by_label("Old password").fill(PASSWORD)
+    await page.get_by_role("button", name="Change the password").click()
+    await expect(page.get_by_text("Your password is changed.")).to_be_visible()
+    await expect(page.get_by_label("Old password")).to_have_value("")
+    assert await axe(page) == []
+
+    other.expect("status of 401")
+    await elsewhere.get_by_role("link", name="Account", exact=True).click()
+    await elsewhere.reload()
+    await expect(elsewhere.get_by_text("You have been signed out.")).to_be_visible()
+    await elsewhere.goto(f"{other.site.url}/login")
+    await sign_in(elsewhere, address, "another good password")
+    await elsewhere.get_by_role("link", name="Account", exact=True).wait_for()
+    await expect(elsewhere.get_by_text("You have been signed out.")).to_have_count(0)
+
+    await page.get_by_role("button", name="Sign out everywhere").click()
+    await page.get_by_role("link", name="Sign in").wait_for()
+    await elsewhere.reload()
+    await expect(elsewhere.get_by_text("You have been signed out.")).to_be_visible()
 
 
 async def test_nothing_shown_tells_whether_an_address_is_known(visitor: Browsing) -> None:

@@ -205,6 +205,20 @@ async def test_a_phone_shows_times_and_books(browse: Browse, site: Site) -> None
     await expect(page.get_by_label("90 min")).to_be_checked()
 
 
+async def test_a_phone_shows_what_an_hour_and_a_half_into_the_peak_really_costs(browse: Browse) -> None:
+    monday = next(day for day in map(days_ahead, range(14, 21)) if datetime.fromisoformat(day).weekday() == 0)
+    player = await browse(viewport=PHONE, has_touch=True)
+    page = await player.sign_in()
+    await page.goto(f"{player.site.url}/?date={monday}&kind=padel")
+    await page.get_by_label("90 min").check()
+    await page.get_by_role("button", name=re.compile("^17:30")).click()
+    court = page.get_by_role("button", name=re.compile(r"^Court 6 · padel · £\d"))
+    price = (await court.inner_text()).rpartition(" · ")[2]
+    await court.click()
+    await expect(page.get_by_role("button", name=f"Book Court 6 · {price}")).to_be_enabled()
+    await expect(page.get_by_role("dialog")).to_contain_text("Peak 18:00–19:00")
+
+
 @pytest.mark.parametrize(("scheme", "ahead"), [("light", 10), ("dark", 11)])
 async def test_each_state_looks_its_own_and_axe_finds_nothing(
     browse: Browse, site: Site, scheme: str, ahead: int

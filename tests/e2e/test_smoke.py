@@ -41,9 +41,10 @@ async def test_axe_finds_nothing(browse: Browse, scheme: str, path: str) -> None
 async def test_signing_in_survives_a_reload_and_signing_out_reaches_all_tabs(visitor: Browsing) -> None:
     page = await visitor.sign_in()
     await page.reload()
-    await page.get_by_role("button", name="Sign out").wait_for()
+    await page.get_by_role("link", name="Account", exact=True).wait_for()
     other = await visitor.open("/")
-    await other.get_by_role("button", name="Sign out").click()
+    await other.get_by_role("link", name="Account", exact=True).click()
+    await other.get_by_role("button", name="Sign out here").click()
     await other.get_by_role("link", name="Sign in").wait_for()
     await page.get_by_role("link", name="Sign in").wait_for()
 

@@ -274,6 +274,22 @@ async def test_prices_follow_the_rules_start_by_start(people: People) -> None:
     assert quoted["total"] == of_court[1]["18:00"]
 
 
+async def test_prices_of_longer_bookings_are_their_quotes_to_the_penny(people: People) -> None:
+    odd = {"name": "A third more", "effect": "percent", "value": 33.33, "from_time": "18:30", "to_time": "19:00"}
+    assert (await people.admin.ask("POST", "/api/admin/pricing-rules", odd)).status_code == 201
+    prices = await read(people.stranger, f"/api/prices?date={DAY}&minutes=90")
+    of_court = {item["court_id"]: {start["start_ts"][11:16]: start["total"] for start in item["starts"]}
+                for item in prices["items"]}  # fmt: skip
+    assert {item["minutes"] for item in prices["items"]} == {90}
+    assert max(of_court[1]) == "21:30"  # the club closes at 23:00
+    for start, end in (("17:00", "18:30"), ("17:30", "19:00"), ("18:30", "20:00"), ("20:30", "22:00")):
+        quoted = (await people.player.ask("POST", "/api/quotes", slot(start, end))).json()
+        assert of_court[1][start] == quoted["total"], start
+    for minutes in (15, 45, 300):  # shorter than any booking, between two steps, longer than any
+        of_none = await read(people.stranger, f"/api/prices?date={DAY}&minutes={minutes}")
+        assert [item["starts"] for item in of_none["items"]] == [[]] * 6
+
+
 @pytest.mark.parametrize("path", [f"/api/days?from={DAY}&to=2031-05-16", f"/api/prices?date={DAY}"])
 async def test_days_and_prices_are_304_until_they_change(people: People, path: str) -> None:
     first = await people.stranger.get(path)
@@ -303,6 +319,7 @@ async def test_a_booking_changes_the_days_etag(people: People) -> None:
         ("/api/grid?day=2031-05-15", "invalid_request", "day"),
         ("/api/grid?date=2031-05-15&date=2031-05-16", "invalid_request", "date"),
         ("/api/prices?date=9999-12-31", "bad_time", "date"),
+        ("/api/prices?minutes=0", "invalid_request", "minutes"),
         ("/api/days?from=2031-05-16&to=2031-05-15", "bad_time", "to"),
         ("/api/days?from=2031-05-16&to=2041-05-16", "bad_duration", "to"),
         ("/api/days?from=2200-12-31", "bad_time", "to"),

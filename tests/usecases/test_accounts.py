@@ -58,6 +58,23 @@ async def test_a_mailed_link_confirms_the_address_once(context: Context) -> None
         await accounts.verify(context, token=token)
 
 
+async def test_the_link_is_mailed_again_while_the_address_is_not_confirmed_and_not_without_end(
+    context: Context,
+) -> None:
+    await register(context, ANN)
+    user_id = (await log_in(context)).account.id
+    first = await last_token(context)
+    for _ in range(9):
+        await accounts.mail_confirmation(context, user_id=user_id)
+    assert len(await mails(context)) == 5
+    token = await last_token(context)
+    assert token != first
+    await accounts.verify(context, token=token)
+    await context.pool.execute("DELETE FROM account_links")
+    await accounts.mail_confirmation(context, user_id=user_id)
+    assert len(await mails(context)) == 5
+
+
 async def test_a_link_expires(context: Context, clock: FrozenClock) -> None:
     await register(context, ANN)
     clock.advance(accounts.VERIFY_LINK_LIFE)

@@ -1,7 +1,14 @@
-/** One's own account: POST /api/auth/register, /verify, /forgot and /reset. All throw a `Problem`. */
+/** One's own account: GET /api/auth/me, POST /api/auth/register, /verify, /forgot and /reset. All throw a `Problem`. */
 
-import { api } from "./client"
+import { queryOptions } from "@tanstack/react-query"
+import { api, content } from "./client"
 import { checkSession } from "./session"
+
+/** What the server knows of whoever is signed in, as whether the address is confirmed. */
+export const meQuery = queryOptions({
+  queryKey: ["me"],
+  queryFn: async ({ signal }) => content(await api.GET("/api/auth/me", { signal })),
+})
 
 /** Make an account; the answer is the same whether or not the address is known. */
 export async function register(email: string, password: string, name: string): Promise<void> {
@@ -11,6 +18,11 @@ export async function register(email: string, password: string, name: string): P
 /** Confirm an address with the token of a mailed link. */
 export async function verifyAddress(token: string): Promise<void> {
   await api.POST("/api/auth/verify", { body: { token } })
+}
+
+/** Have the link mailed again that confirms one's own address. */
+export async function resendConfirmation(): Promise<void> {
+  await api.POST("/api/auth/verify/resend")
 }
 
 /** Ask for a link to set a new password; the answer is the same whether or not the address is known. */

@@ -26,13 +26,13 @@ export const daysQuery = (club: string, from: string, to: string) =>
       content(await api.GET("/api/days", { params: { query: { club, from, to } }, signal })).items,
   })
 
-/** What each start of a day costs on each court. */
-export const pricesQuery = (club: string, date: string, config: number) =>
+/** What bookings of so many minutes cost on each court, by start. Rules may look at how long ahead a booking is made. */
+export const pricesQuery = (club: string, date: string, config: number, minutes: number) =>
   queryOptions({
-    queryKey: ["prices", club, date, config],
+    queryKey: ["prices", club, date, config, minutes],
     queryFn: async ({ signal }) =>
-      content(await api.GET("/api/prices", { params: { query: { club, date } }, signal })).items,
-    staleTime: Number.POSITIVE_INFINITY,
+      content(await api.GET("/api/prices", { params: { query: { club, date, minutes } }, signal })).items,
+    staleTime: 300_000,
   })
 
 /** What is free for all of an interval; for members. Never kept: it changes while one looks. */

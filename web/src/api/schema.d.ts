@@ -187,6 +187,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/verify/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resend
+         * @description Mail the link again that confirms one's own address, if it is not confirmed yet.
+         */
+        post: operations["resend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/forgot": {
         parameters: {
             query?: never;
@@ -356,7 +376,9 @@ export interface paths {
         };
         /**
          * The prices of a day
-         * @description What each court's shortest booking costs, start by start, for whoever asks.
+         * @description What bookings of one length cost on each court, start by start, for whoever asks.
+         *
+         *     Only starts are listed at which the court can be booked for so long, whoever has it already.
          */
         get: operations["prices"];
         put?: never;
@@ -1623,7 +1645,7 @@ export interface components {
         };
         /**
          * CourtPrices
-         * @description The prices of one court for its shortest booking, by start.
+         * @description The prices of one court for bookings of so many minutes, by start.
          */
         CourtPrices: {
             court_id: number;
@@ -1632,7 +1654,7 @@ export interface components {
         };
         /**
          * StartPrice
-         * @description What the court's shortest booking costs from this start, in minor units.
+         * @description What a booking of the court costs from this start, in minor units.
          */
         StartPrice: {
             start_ts: string;
@@ -2839,6 +2861,26 @@ export interface operations {
             };
         };
     };
+    resend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+        };
+    };
     forgot: {
         parameters: {
             query?: never;
@@ -3083,6 +3125,7 @@ export interface operations {
             query?: {
                 club?: string | null;
                 date?: string | null;
+                minutes?: number | null;
             };
             header?: {
                 /** @description The ETag of what you have; 304 if it is still true. */

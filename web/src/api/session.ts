@@ -23,6 +23,7 @@ const MARGIN = 30_000
 const listeners = new Set<() => void>()
 let current = read()
 let renewing: Promise<void> | null = null
+let ended = false
 
 // Another tab has signed in, out, or renewed.
 addEventListener("storage", event => {
@@ -32,6 +33,11 @@ addEventListener("storage", event => {
 /** The session, or null if nobody is signed in. */
 export function session(): Session | null {
   return current
+}
+
+/** Whether the last session was ended by the server: it was revoked, or expired. */
+export function hasEnded(): boolean {
+  return ended
 }
 
 export function onSession(listener: () => void): () => void {
@@ -70,9 +76,14 @@ export async function authorized(address: string, init: RequestInit): Promise<Re
   if (current && current.expires - MARGIN < Date.now()) await renew(current)
   const used = current
   const response = await send(address, init, used)
-  if (response.status !== 401 || !used) return response
+  if (response.status !== 401 || !used || (await isAboutSomethingElse(response))) return response
   await renew(used)
   return current ? send(address, init, current) : response
+}
+
+/** A wrong password is refused with 401 too, and must not be tried twice. */
+async function isAboutSomethingElse(response: Response): Promise<boolean> {
+  return (await problemOf(response.clone())).code === "bad_credentials"
 }
 
 /** Exchange the refresh token, unless somebody did so meanwhile. Nobody is signed in any more if it does not hold. */
@@ -82,8 +93,10 @@ async function renew(stale: Session): Promise<void> {
     if (!current || current.expires > stale.expires) return
     const response = await send(`${API}/api/auth/refresh`, json(null), current)
     if (response.ok) take(await response.json())
-    else if (response.status === 401 || response.status === 403) keep(null)
-    else throw await problemOf(response)
+    else if (response.status === 401 || response.status === 403) {
+      ended = true
+      keep(null)
+    } else throw await problemOf(response)
   }
   // Without locks (a page without TLS) tabs may renew at once; the server grants that for some seconds.
   renewing ??= exclusively(exchange).finally(() => {
@@ -135,6 +148,7 @@ function keep(next: Session | null): void {
 function change(next: Session | null): void {
   if (JSON.stringify(next) === JSON.stringify(current)) return
   current = next
+  if (next) ended = false
   for (const listener of listeners) listener()
 }
 

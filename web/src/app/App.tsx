@@ -15,6 +15,7 @@ function later<Name extends string>(name: Name, load: () => Promise<Record<Name,
 const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
   ["/", GridPage],
   ["/login", later("LoginPage", () => import("../features/session/LoginPage"))],
+  ["/account", later("AccountPage", () => import("../features/session/AccountPage"))],
   ["/bookings", later("BookingsPage", () => import("../features/bookings/BookingsPage"))],
   ["/register", later("RegisterPage", () => import("../features/session/RegisterPage"))],
   ["/forgot", later("ForgotPage", () => import("../features/session/ForgotPage"))],

@@ -1,12 +1,12 @@
 import { type ReactNode, useState } from "react"
 import { Link, useLocation } from "wouter"
-import { signOut } from "../api/session"
 import { useClub } from "../api/useClub"
 import { useSession } from "../api/useSession"
 import { Button, buttonClass } from "../ui/Button"
 import { words } from "../words/words"
 import { Mark } from "./Mark"
 import styles from "./Shell.module.css"
+import { Standing } from "./Standing"
 import { chooseTheme, chosenTheme, type Theme } from "./theme"
 
 const NEXT: Readonly<Record<Theme, Theme>> = { auto: "light", light: "dark", dark: "auto" }
@@ -33,9 +33,9 @@ export function Shell({ children }: { children: ReactNode }) {
               <Link href="/bookings" className={buttonClass("quiet")}>
                 {words.app.bookings}
               </Link>
-              <Button look="quiet" title={session.user.email} onClick={() => void signOut()}>
-                {words.app.signOut}
-              </Button>
+              <Link href="/account" className={buttonClass("quiet")} title={session.user.email}>
+                {words.app.account}
+              </Link>
             </>
           ) : (
             path !== "/login" && (
@@ -46,6 +46,7 @@ export function Shell({ children }: { children: ReactNode }) {
           )}
         </nav>
       </header>
+      <Standing />
       <main id="content">{children}</main>
     </>
   )

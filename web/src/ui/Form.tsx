@@ -3,6 +3,9 @@ import { type FieldError, Problem } from "../api/problem"
 import { Button } from "./Button"
 import { Trouble } from "./Notice"
 
+/** What has to be mended in a field, by its name. */
+export type ProblemOf = (field: string) => string | undefined
+
 interface Props {
   /** What the button says. */
   readonly submit: string
@@ -11,7 +14,7 @@ interface Props {
   /** Does it; what it throws is told, beside the fields that it names. */
   readonly act: (fields: Record<string, string>) => Promise<void>
   /** The fields; `problem` gives what has to be mended in one. */
-  readonly children?: (problem: (field: string) => string | undefined) => ReactNode
+  readonly children?: (problem: ProblemOf) => ReactNode
 }
 
 /** Fields and the one button that sends them. */

@@ -20,6 +20,24 @@ export const account = {
     sentText: (email: string) =>
       `If there is an account with ${email}, a mail with a link is on its way. The link works for two hours.`,
   },
+  own: {
+    title: "Your account",
+    signedInAs: (who: string) => `You are signed in as ${who}.`,
+    password: "Change your password",
+    oldPassword: "Old password",
+    changePassword: "Change the password",
+    changed: "Your password is changed. You have been signed out on all other devices.",
+    signOut: "Sign out here",
+    everywhere: "Sign out everywhere",
+    everywhereText: "Lost a phone, or used somebody else’s computer? Sign out on all devices at once.",
+    strangers: "Sign in to see your account.",
+  },
+  unconfirmed: {
+    text: (email: string) =>
+      `Your address ${email} is not confirmed yet. Open the link in the mail that we sent there.`,
+    again: "Mail it again",
+    sent: "A mail is on its way. If nothing comes, look among the junk.",
+  },
   verify: {
     title: "Confirm your address",
     text: "Press the button to confirm that this e-mail address is yours.",

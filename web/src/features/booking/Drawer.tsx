@@ -24,7 +24,8 @@ interface Props {
   readonly courts: readonly Court[]
   readonly scale: Scale
   readonly selection: Selection
-  readonly estimate: (selection: Selection) => number | null
+  /** What it costs by the prices of the day, for whoever is not signed in; null while that is not known. */
+  readonly total: number | null
   readonly now: number
   readonly onChange: (selection: Selection) => void
   /** What is being booked, to be shown on the grid at once; null when the server has had its word. */
@@ -34,7 +35,7 @@ interface Props {
 
 /** Booking what is selected: a sheet at the right, or at the bottom of a small window. */
 export function Drawer(props: Props) {
-  const { club, topic, courts, scale, selection, estimate, onChange, onClose } = props
+  const { club, topic, courts, scale, selection, total, onChange, onClose } = props
   const session = useSession()
   const [extras, setExtras] = useState<Extras>({ coach_id: null, equipment: {} })
   const wanted = wantedOf(selection, extras)
@@ -52,7 +53,6 @@ export function Drawer(props: Props) {
   if (booked) return <Done club={club} courts={courts} booking={booked} onClose={onClose} />
   const trouble = error ?? quote.error
   const taken = codeOf(trouble) === "slot_taken"
-  const estimated = estimate(selection)
   const priced = quote.data ?? null
   const fresh = quote.isPlaceholderData ? null : priced
   return (
@@ -104,7 +104,7 @@ export function Drawer(props: Props) {
           </Button>
         </p>
       )}
-      {!signedIn && <Stranger about={estimated === null ? null : money(estimated)} />}
+      {!signedIn && <Stranger about={total === null ? null : money(total)} />}
     </Sheet>
   )
 }

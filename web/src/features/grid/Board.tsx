@@ -1,6 +1,4 @@
-import { useQuery } from "@tanstack/react-query"
 import { type CSSProperties, useMemo, useRef } from "react"
-import { availabilityQuery } from "../../api/bookings"
 import type { Club, Court } from "../../api/catalogue"
 import { useSession } from "../../api/useSession"
 import type { Topic } from "../../live/protocol"
@@ -9,27 +7,27 @@ import { formatDay, formatHour, formatMoney, formatTime } from "../../words/form
 import { words } from "../../words/words"
 import styles from "./Board.module.css"
 import { CourtRow } from "./CourtRow"
-import { HOUR, isFree, placeOf, rfc, type Scale, stepsOf } from "./timeline"
+import { HOUR, isFree, placeOf, type Scale, stepsOf } from "./timeline"
+import { usePrice } from "./usePrices"
 import { type Place, useSelecting } from "./useSelecting"
 import type { Selection } from "./view"
 
 interface Props {
   readonly club: Club
   readonly topic: Topic
+  readonly config: number
   readonly courts: readonly Court[]
   readonly scale: Scale
   readonly mine: ReadonlySet<string>
   readonly pending: Selection | null
   /** What the drawer is open with. */
   readonly selection: Selection | null
-  /** What a start costs on a court, at its shortest. */
-  readonly estimate: (selection: Selection) => number | null
   readonly now: number
   readonly onSelect: (selection: Selection) => void
 }
 
 /** Courts by time: a row for each court. */
-export function Board({ club, topic, courts, scale, mine, pending, selection, estimate, now, onSelect }: Props) {
+export function Board({ club, topic, config, courts, scale, mine, pending, selection, now, onSelect }: Props) {
   const { topics } = useLive()
   const offline = useMark().kind === "offline"
   const board = useRef<HTMLDivElement>(null)
@@ -42,7 +40,7 @@ export function Board({ club, topic, courts, scale, mine, pending, selection, es
   }
   const { draft, focus, handlers } = useSelecting(steps, onSelect, place => focusOn(board.current, place))
   const selected = selection ?? draft
-  const price = usePrice(club, selected, estimate)
+  const price = useSaid(club, usePrice(club, topic.date, config, selected))
   const first = courts[0]
   const resting = focus ?? (first ? { court: first.id, at: Math.max(scale.from, stepBefore(scale, now)) } : null)
   const past = stepBefore(scale, now) + (now > scale.from ? scale.step : 0)
@@ -115,18 +113,12 @@ function useSpans(selection: Selection | null) {
   return useMemo(() => (court === undefined ? null : { from, until }), [court, from, until])
 }
 
-/** What a selection costs: by the server for whoever is signed in, otherwise from the day's prices. */
-function usePrice(club: Club, selected: Selection | null, estimate: Props["estimate"]): string {
+/** A price in words. Whoever is not signed in is told that of no membership. */
+function useSaid(club: Club, total: number | null): string {
   const session = useSession()
-  const { data } = useQuery({
-    ...availabilityQuery(club.slug, rfc(selected?.from ?? 0), rfc(selected?.until ?? 0)),
-    enabled: session !== null && selected !== null,
-  })
-  if (!selected) return ""
-  const exact = data?.courts.find(court => court.id === selected.court)?.price.total
-  if (exact !== undefined) return formatMoney(exact, club.currency)
-  const about = estimate(selected)
-  return about === null ? "" : words.grid.about(formatMoney(about, club.currency))
+  if (total === null) return ""
+  const money = formatMoney(total, club.currency)
+  return session ? money : words.grid.about(money)
 }
 
 function stepBefore(scale: Scale, now: number): number {

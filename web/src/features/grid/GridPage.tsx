@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query"
-import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react"
-import { mineQuery, pricesQuery } from "../../api/bookings"
+import { lazy, Suspense, useEffect, useMemo, useState } from "react"
+import { mineQuery } from "../../api/bookings"
 import { type Club, type Court, courtsQuery } from "../../api/catalogue"
 import { useClub } from "../../api/useClub"
 import { useSession } from "../../api/useSession"
@@ -15,6 +15,7 @@ import { Filters } from "./Filters"
 import styles from "./GridPage.module.css"
 import { Times } from "./Times"
 import { scaleOf } from "./timeline"
+import { usePrice } from "./usePrices"
 import { isShown, type Selection, useView } from "./view"
 
 const Drawer = lazy(async () => ({ default: (await import("../booking/Drawer")).Drawer }))
@@ -45,8 +46,8 @@ function Day({ club }: { club: Club }) {
   const scale = useMemo(() => head && scaleOf(head.open, club.policy.granularity), [head, club.policy.granularity])
   const wide = useWide()
   const [pending, setPending] = useState<Selection | null>(null)
-  const estimate = useEstimate(club, view.date, config)
-  const shown = { club, topic, courts, now, estimate, mine: useMine(club, view.date) }
+  const total = usePrice(club, view.date, config, view.selection)
+  const shown = { club, topic, config, courts, now, mine: useMine(club, view.date) }
   const select = (selection: Selection) => change({ selection })
   return (
     <>
@@ -79,7 +80,7 @@ function Day({ club }: { club: Club }) {
             courts={all}
             scale={scale}
             selection={view.selection}
-            estimate={estimate}
+            total={total}
             now={now}
             onChange={selection => change({ selection }, { replace: true })}
             onPending={setPending}
@@ -117,17 +118,4 @@ function useMine(club: Club, date: string): ReadonlySet<string> {
   const session = useSession()
   const { data } = useQuery({ ...mineQuery(club.slug, date), enabled: session !== null })
   return useMemo(() => new Set(session ? data?.map(booking => booking.grid_ref) : []), [data, session])
-}
-
-/** What a selection costs by the day's prices, which are those of the shortest bookings. */
-function useEstimate(club: Club, date: string, config: number) {
-  const { data } = useQuery(pricesQuery(club.slug, date, config))
-  return useCallback(
-    ({ court, from, until }: Selection): number | null => {
-      const prices = data?.find(candidate => candidate.court_id === court)
-      const start = prices?.starts.find(candidate => Date.parse(candidate.start_ts) === from)
-      return prices && start ? Math.round((start.total * (until - from)) / (prices.minutes * 60_000)) : null
-    },
-    [data],
-  )
 }

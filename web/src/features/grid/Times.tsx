@@ -7,7 +7,8 @@ import { Notice } from "../../ui/Notice"
 import { formatMoney, formatTime } from "../../words/format"
 import { words } from "../../words/words"
 import styles from "./Times.module.css"
-import { isFree, type Scale, type Span, stepsOf } from "./timeline"
+import { isFree, type Scale, stepsOf } from "./timeline"
+import { usePrices } from "./usePrices"
 import type { Selection } from "./view"
 
 const DURATIONS = [60, 90, 120]
@@ -16,30 +17,33 @@ const KEY = "courtside.duration"
 interface Props {
   readonly club: Club
   readonly topic: Topic
+  readonly config: number
   readonly courts: readonly Court[]
   readonly scale: Scale
   readonly now: number
-  readonly estimate: (selection: Selection) => number | null
   readonly onSelect: (selection: Selection) => void
 }
 
 /** The day for a small window: how long first, then when, then where. */
-export function Times({ club, topic, courts, scale, now, estimate, onSelect }: Props) {
+export function Times({ club, topic, config, courts, scale, now, onSelect }: Props) {
   const [minutes, setMinutes] = useState(remembered)
   const [chosen, setChosen] = useState<number | null>(null)
   const { topics } = useLive()
   const rows = useRows(topic, courts)
+  const prices = usePrices(club, topic.date, config, minutes)
   const starts = useMemo(() => {
     const length = minutes * 60_000
     return stepsOf(scale)
       .filter(from => from >= now && from + length <= scale.until)
       .map(from => {
         const span = { from, until: from + length }
-        return { ...span, free: courts.filter(court => rows && isFree(scale, topics.row(topic, court.id), span)) }
+        // A court that cannot be booked for so long from then has no price.
+        const fits = (court: Court) =>
+          prices(court.id, from) !== null && isFree(scale, topics.row(topic, court.id), span)
+        return { ...span, free: courts.filter(court => rows && fits(court)) }
       })
-  }, [scale, now, minutes, courts, rows, topics, topic])
-  const money = (minor: number | null) => (minor === null ? null : formatMoney(minor, club.currency))
-  const priceOf = (court: Court, span: Span) => estimate({ court: court.id, from: span.from, until: span.until })
+  }, [scale, now, minutes, courts, rows, topics, topic, prices])
+  const money = (minor: number | null | undefined) => (minor == null ? null : formatMoney(minor, club.currency))
   return (
     <>
       <fieldset className={styles["durations"]}>
@@ -68,7 +72,7 @@ export function Times({ club, topic, courts, scale, now, estimate, onSelect }: P
             <h3>{words.grid.times.parts[part]}</h3>
             <ul className={styles["chips"]}>
               {those.map(({ free, ...span }) => {
-                const lowest = money(least(free.map(court => priceOf(court, span))))
+                const lowest = money(least(free.map(court => prices(court.id, span.from))))
                 return (
                   <li key={span.from} className={chosen === span.from ? styles["open"] : undefined}>
                     <button
@@ -87,7 +91,7 @@ export function Times({ club, topic, courts, scale, now, estimate, onSelect }: P
                         <legend>{words.grid.times.choose(formatTime(span.from, club.zone))}</legend>
                         {free.map(court => (
                           <Button key={court.id} onClick={() => onSelect({ court: court.id, ...span })}>
-                            {[court.name, court.kind, money(priceOf(court, span))].filter(Boolean).join(" · ")}
+                            {[court.name, court.kind, money(prices(court.id, span.from))].filter(Boolean).join(" · ")}
                           </Button>
                         ))}
                       </fieldset>
@@ -124,8 +128,8 @@ function partOf(instant: number, zone: string): "morning" | "afternoon" | "eveni
   return hour < 12 ? "morning" : hour < 17 ? "afternoon" : "evening"
 }
 
-function least(prices: (number | null)[]): number | null {
-  const known = prices.filter(price => price !== null)
+function least(prices: (number | null | undefined)[]): number | null {
+  const known = prices.filter(price => price != null)
   return known.length > 0 ? Math.min(...known) : null
 }
 

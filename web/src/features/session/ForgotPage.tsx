@@ -1,23 +1,15 @@
 import { useState } from "react"
-import { Link } from "wouter"
 import { forgotPassword } from "../../api/account"
-import { Field } from "../../ui/Field"
 import { Form } from "../../ui/Form"
 import { Page } from "../../ui/Page"
 import { words } from "../../words/words"
+import { Afterwards, EmailField } from "./fields"
 
 /** Has a link mailed to choose a new password. */
 export function ForgotPage() {
   const [sentTo, setSentTo] = useState<string | null>(null)
   const said = words.account.forgot
-  if (sentTo !== null) {
-    return (
-      <Page key="sent" title={said.sent} narrow follows>
-        <p>{said.sentText(sentTo)}</p>
-        <Link href="/login">{words.account.toSignIn}</Link>
-      </Page>
-    )
-  }
+  if (sentTo !== null) return <Afterwards title={said.sent}>{said.sentText(sentTo)}</Afterwards>
   return (
     <Page title={said.title} narrow>
       <p>{said.text}</p>
@@ -28,16 +20,7 @@ export function ForgotPage() {
           setSentTo(email)
         }}
       >
-        {problem => (
-          <Field
-            label={words.login.email}
-            name="email"
-            type="email"
-            autoComplete="username"
-            required
-            problem={problem("email")}
-          />
-        )}
+        {problem => <EmailField problem={problem} />}
       </Form>
     </Page>
   )

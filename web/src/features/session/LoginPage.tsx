@@ -1,9 +1,9 @@
 import { Link, useLocation, useSearchParams } from "wouter"
 import { signIn } from "../../api/session"
-import { Field } from "../../ui/Field"
 import { Form } from "../../ui/Form"
 import { Page } from "../../ui/Page"
 import { words } from "../../words/words"
+import { EmailField, PasswordField } from "./fields"
 
 /** Signs in and leads back to where one came from. */
 export function LoginPage() {
@@ -20,22 +20,8 @@ export function LoginPage() {
       >
         {problem => (
           <>
-            <Field
-              label={words.login.email}
-              name="email"
-              type="email"
-              autoComplete="username"
-              required
-              problem={problem("email")}
-            />
-            <Field
-              label={words.login.password}
-              name="password"
-              type="password"
-              autoComplete="current-password"
-              required
-              problem={problem("password")}
-            />
+            <EmailField problem={problem} />
+            <PasswordField problem={problem} kind="current" />
           </>
         )}
       </Form>

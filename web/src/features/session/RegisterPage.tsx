@@ -5,19 +5,13 @@ import { Field } from "../../ui/Field"
 import { Form } from "../../ui/Form"
 import { Page } from "../../ui/Page"
 import { words } from "../../words/words"
+import { Afterwards, EmailField, PasswordField } from "./fields"
 
 /** Makes an account. What follows stands in a mail, which only the owner of the address reads. */
 export function RegisterPage() {
   const [sentTo, setSentTo] = useState<string | null>(null)
   const said = words.account.register
-  if (sentTo !== null) {
-    return (
-      <Page key="sent" title={said.sent} narrow follows>
-        <p>{said.sentText(sentTo)}</p>
-        <Link href="/login">{words.account.toSignIn}</Link>
-      </Page>
-    )
-  }
+  if (sentTo !== null) return <Afterwards title={said.sent}>{said.sentText(sentTo)}</Afterwards>
   return (
     <Page title={said.title} narrow>
       <Form
@@ -30,22 +24,8 @@ export function RegisterPage() {
         {problem => (
           <>
             <Field label={words.account.name} name="name" autoComplete="name" problem={problem("name")} />
-            <Field
-              label={words.login.email}
-              name="email"
-              type="email"
-              autoComplete="username"
-              required
-              problem={problem("email")}
-            />
-            <Field
-              label={words.login.password}
-              name="password"
-              type="password"
-              autoComplete="new-password"
-              required
-              problem={problem("password")}
-            />
+            <EmailField problem={problem} />
+            <PasswordField problem={problem} kind="new" />
           </>
         )}
       </Form>

@@ -1,11 +1,11 @@
 import { useState } from "react"
 import { Link, useSearchParams } from "wouter"
 import { resetPassword } from "../../api/account"
-import { Field } from "../../ui/Field"
 import { Form } from "../../ui/Form"
 import { Notice } from "../../ui/Notice"
 import { Page } from "../../ui/Page"
 import { words } from "../../words/words"
+import { Afterwards, PasswordField } from "./fields"
 
 /** Where the mail about a forgotten password leads. */
 export function ResetPage() {
@@ -13,14 +13,7 @@ export function ResetPage() {
   const [done, setDone] = useState(false)
   const token = search.get("token")
   const said = words.account.reset
-  if (done) {
-    return (
-      <Page key="done" title={said.done} narrow follows>
-        <p>{said.doneText}</p>
-        <Link href="/login">{words.account.toSignIn}</Link>
-      </Page>
-    )
-  }
+  if (done) return <Afterwards title={said.done}>{said.doneText}</Afterwards>
   return (
     <Page title={said.title} narrow>
       {token ? (
@@ -31,16 +24,7 @@ export function ResetPage() {
             setDone(true)
           }}
         >
-          {problem => (
-            <Field
-              label={words.account.newPassword}
-              name="password"
-              type="password"
-              autoComplete="new-password"
-              required
-              problem={problem("password")}
-            />
-          )}
+          {problem => <PasswordField problem={problem} kind="new" label={words.account.newPassword} />}
         </Form>
       ) : (
         <Notice trouble>{words.account.incomplete}</Notice>

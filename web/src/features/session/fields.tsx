@@ -1,0 +1,53 @@
+/** What the forms about an account have in common: its two fields, and what comes after. */
+
+import type { ReactNode } from "react"
+import { Link } from "wouter"
+import { Field } from "../../ui/Field"
+import type { ProblemOf } from "../../ui/Form"
+import { Page } from "../../ui/Page"
+import { words } from "../../words/words"
+
+/** The address that one signs in with; a password manager keeps it as the name of the user. */
+export function EmailField({ problem }: { problem: ProblemOf }) {
+  return (
+    <Field
+      label={words.login.email}
+      name="email"
+      type="email"
+      autoComplete="username"
+      required
+      problem={problem("email")}
+    />
+  )
+}
+
+interface PasswordProps {
+  readonly problem: ProblemOf
+  /** `new`: a password manager offers to make one. */
+  readonly kind: "current" | "new"
+  readonly label?: string
+  readonly name?: string
+}
+
+export function PasswordField({ problem, kind, label = words.login.password, name = "password" }: PasswordProps) {
+  return (
+    <Field
+      label={label}
+      name={name}
+      type="password"
+      autoComplete={`${kind}-password`}
+      required
+      problem={problem(name)}
+    />
+  )
+}
+
+/** What takes the form's place when it has done its work, and the way to sign in. */
+export function Afterwards({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <Page key="afterwards" title={title} narrow follows>
+      <p>{children}</p>
+      <Link href="/login">{words.account.toSignIn}</Link>
+    </Page>
+  )
+}
