@@ -26,7 +26,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from server.context import Clock, Context, system_clock
-from server.domain.effects import Settlement
+from server.domain.effects import Settlement, concerns_of
 from server.edge import (
     admin,
     auth,
@@ -102,6 +102,9 @@ async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
         if settlement.writes.touched:
             occupancy.committed(club_id, settlement)
             hub.committed(club_id, {day for _, day in settlement.writes.touched})
+        concerns = concerns_of(settlement.writes)
+        hub.people.concern(concerns)
+        feed.tell_people(concerns)
 
     desks = Desks(context, catalogues, after_commit=after_commit)
     app.state.catalogues = catalogues
@@ -116,7 +119,7 @@ async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
     app.state.when_draining = partial(asyncio.get_running_loop().call_soon_threadsafe, hub.say_bye)
     await waker.start()
     await hub.start()
-    await feed.start(on_news=hub.hear, on_gap=hub.wake_all)
+    await feed.start(on_news=hub.hear, on_people=hub.people.concern, on_gap=hub.wake_all)
     try:
         yield
     finally:

@@ -284,7 +284,7 @@ def drop_hold(daybook: Daybook, writes: Writes, entry: Entry) -> Entry:
 def end(daybook: Daybook, writes: Writes, entry: Entry, outcome: str, booking_id: UUID | None = None) -> None:
     """Let an entry for which nothing is held wait no more."""
     daybook.entries.pop(entry.id, None)
-    writes.ended.append(Ended(entry.id, outcome, booking_id))
+    writes.ended.append(Ended(entry.id, entry.user_id, outcome, booking_id))
 
 
 def _release(daybook: Daybook, owner: UUID) -> None:
@@ -330,3 +330,16 @@ def owe(writes: Writes, booking: Booking, amount: int) -> None:
     """Add to what is due for a booking; a negative amount is due no more."""
     if amount:
         writes.ledger.append(LedgerEntry.of(booking, "due", amount))
+
+
+def concerns_of(writes: Writes) -> dict[int, set[str]]:
+    """User id → what of theirs a batch has changed: `bookings`, `waitlist`."""
+    concerns: dict[int, set[str]] = {}
+    for bookings in (writes.booked, writes.moved, writes.cancelled):
+        for booking in bookings:
+            concerns.setdefault(booking.user_id, set()).add("bookings")
+    for entry in writes.entries.values():
+        concerns.setdefault(entry.user_id, set()).add("waitlist")
+    for ended in writes.ended:
+        concerns.setdefault(ended.user_id, set()).add("waitlist")
+    return concerns

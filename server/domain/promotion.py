@@ -80,7 +80,7 @@ def join(turn: Turn, request: Join) -> Outcome:
     daybook, catalogue, entry, now = turn.daybook, turn.daybook.catalogue, request.entry, turn.now
     if not request.member and catalogue.grid_visibility != "public":
         return errors.NotFound()
-    _check_wish(catalogue, entry, now)
+    check_wish(catalogue, entry, now)
     if catalogue.policy.verified_email_required and not (entry.verified or request.party.staff):
         return errors.EmailUnverified()
     if request.party.suspended and not request.party.staff:
@@ -313,8 +313,8 @@ def _check_open(catalogue: Catalogue, court: Court, entry: Entry, now: datetime)
         policy.check_slot(catalogue, court, entry.interval, now=now + HORIZON_LEAD, tier=entry.tier, staff=False)
 
 
-def _check_wish(catalogue: Catalogue, entry: Entry, now: datetime) -> None:
-    """Whether it can become free at all. Raises what a booking would be refused with, or `TooLate`."""
+def check_wish(catalogue: Catalogue, entry: Entry, now: datetime) -> None:
+    """Whether it can become free for the entry at all. Raises what a booking would be refused with, or `TooLate`."""
     courts = waitlist.courts_of(catalogue, entry)
     if not courts:
         raise errors.UnknownCourt(field="court_id" if entry.court_id is not None else "kind")

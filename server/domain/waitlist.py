@@ -71,6 +71,7 @@ class Ended(msgspec.Struct, frozen=True):
     """An entry that waits no more; `booking_id` is what it got, or what closed it."""
 
     entry_id: UUID
+    user_id: int
     outcome: str
     """`promoted`, `left`, `expired` or `closed` (by another booking of the same player)."""
     booking_id: UUID | None

@@ -176,7 +176,8 @@ class _Conversation:
         if self._hub.leaving:
             raise _Leave(protocol.GOING_AWAY, "going away")
         self._socket.scope["headers"] = []  # read for the last time, and some kilobytes in a browser's handshake
-        watcher = Watcher(self._pipe, may_watch=self._may_watch, check=self._check)
+        told = self._identity.user_id if hello.you and self._identity is not None else None
+        watcher = Watcher(self._pipe, may_watch=self._may_watch, check=self._check, user_id=told)
         self._hub.enter(watcher)
         self._pipe.write(frame_of(Welcome(watcher.sid, self._hub.pace.ping)))
         return watcher

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import msgspec
 from litestar import Request, Response, delete, get, post
 from litestar.params import FromPath, JSONBody
 
+from server.context import Context
 from server.domain import errors
 from server.domain.bookings import Accepted, Replay
 from server.domain.catalogue import Catalogue
@@ -17,10 +19,21 @@ from server.edge.answers import encoded
 from server.edge.bookings import BOOKING_REFUSALS, Item, items_of
 from server.edge.entries import EntryView, entry_view
 from server.edge.errors import problems
+from server.edge.grid import Slug
 from server.edge.identity import identity_of, may_see
 from server.edge.outcomes import BookingView, answer_booking, idempotency_of, replayed
-from server.edge.requests import Count, Id, Moment, documented
+from server.edge.requests import Count, Id, Moment, documented, query_of
 from server.usecases.waitlist import Waitlist, Wish
+
+PLACE_REFUSALS = (
+    errors.UnknownCourt,
+    errors.BadTime,
+    errors.BadDuration,
+    errors.OutsideHours,
+    errors.OutsideHorizon,
+    errors.TooLate,
+    errors.NotFound,
+)
 
 
 class NewEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,6 +57,23 @@ class NewEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Who waits; somebody else only by the club's staff."""
 
 
+class PlaceQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one might wait for: a court by `court_id`, or any court of a `kind` in a club."""
+
+    start_ts: Moment
+    end_ts: Moment
+    court_id: Id | None = None
+    kind: Annotated[str, msgspec.Meta(min_length=1, max_length=50)] | None = None
+    club: Slug | None = None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where one would stand."""
+
+    position: int
+    """The place in the line that one would have, from 1."""
+
+
 class NewClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was offered."""
 
@@ -55,6 +85,8 @@ class Entries(msgspec.Struct, frozen=True):
     """All that one waits for, in the order of its start."""
 
     items: list[EntryView]
+    now: datetime
+    """The server's time, which deadlines are measured by."""
     next: None = None
 
 
@@ -67,10 +99,7 @@ class Entries(msgspec.Struct, frozen=True):
 )
 async def join(request: Request[Any, Any, Any], data: JSONBody[NewEntry]) -> Response[EntryView]:
     """Stand in the line for what is taken, closed or not open for booking yet. What is free is refused as such."""
-    if (data.court_id is None) == (data.kind is None):
-        raise InvalidRequest("Name a court or a kind, one of the two.", field="court_id")
-    if data.court_id is not None and data.club is not None:
-        raise InvalidRequest("A court needs no club: it has one.", field="club")
+    _check_named(data)
     if data.max_price is not None and not data.auto_book:
         raise InvalidRequest("A price cap is for what is booked at once: send auto_book too.", field="max_price")
     identity = identity_of(request)
@@ -101,7 +130,26 @@ async def join(request: Request[Any, Any, Any], data: JSONBody[NewEntry]) -> Res
 async def list_entries(request: Request[Any, Any, Any]) -> Response[Entries]:
     """One's own entries with the place in the line, and what is offered."""
     found = await _waitlist(request).list_own(identity_of(request))
-    return encoded(Entries([entry_view(each.entry, each.position, each.catalogue) for each in found]), 200)
+    context: Context = request.app.state.context
+    items = [entry_view(each.entry, each.position, each.catalogue) for each in found]
+    return encoded(Entries(items, context.clock()), 200)
+
+
+@get(
+    "/api/waitlist/position",
+    responses=problems(*PLACE_REFUSALS),
+    opt=documented(query=PlaceQuery),
+    tags=["waitlist"],
+    summary="Which place one would have",
+)
+async def look_ahead(request: Request[Any, Any, Any]) -> Response[Place]:
+    """The place in the line that one would have if one joined now. Nothing is kept, and nobody is asked to wait."""
+    identity = identity_of(request)
+    query = query_of(request, PlaceQuery)
+    _check_named(query)
+    wish = Wish(club=query.club, court_id=query.court_id, kind=query.kind, start_ts=query.start_ts, end_ts=query.end_ts)
+    place = await _waitlist(request).look_ahead(identity, wish, lambda club: may_see(request, club))
+    return encoded(Place(place), 200)
 
 
 @delete(
@@ -133,7 +181,14 @@ async def claim(
     return await answer_booking(request, outcome, 201)
 
 
-handlers = [join, list_entries, leave, claim]
+handlers = [join, list_entries, look_ahead, leave, claim]
+
+
+def _check_named(wish: NewEntry | PlaceQuery) -> None:
+    if (wish.court_id is None) == (wish.kind is None):
+        raise InvalidRequest("Name a court or a kind, one of the two.", field="court_id")
+    if wish.court_id is not None and wish.club is not None:
+        raise InvalidRequest("A court needs no club: it has one.", field="club")
 
 
 def _waitlist(request: Request[Any, Any, Any]) -> Waitlist:

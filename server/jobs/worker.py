@@ -2,7 +2,8 @@
 
 Loops, each kept up by a supervisor: two sweepers, one for the waitlist and one for mails, which work on Postgres
 alone; arq, which only makes them look sooner; and housekeeping. With Redis away or frozen, arq's loop fails or hangs
-by itself, and the work goes on at the sweepers' pace. What is promoted is told to whoever watches the grid.
+by itself, and the work goes on at the sweepers' pace. What is promoted is told to whoever watches the grid, and to
+whom it is for.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import redis.exceptions
 import structlog
 
 from server.context import Context
-from server.domain.effects import Settlement
+from server.domain.effects import Settlement, concerns_of
 from server.domain.errors import Unavailable
 from server.edge.telemetry import configure_logging
 from server.live.feed import Feed, News
@@ -116,6 +117,7 @@ async def tend(context: Context, signals: Signals) -> None:
         signals.wake()
         for day in {day for _, day in settlement.writes.touched}:
             feed.tell(News(club_id, day))
+        feed.tell_people(concerns_of(settlement.writes))
 
     desks = Desks(context, catalogues, after_commit=after_commit)
     await feed.start_telling()

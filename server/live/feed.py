@@ -23,6 +23,7 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from server.domain.grid import Row
+from server.live.people import Concerns
 from server.live.redis import CALL_TIMEOUT, create_redis
 from server.settings import Settings
 
@@ -36,7 +37,7 @@ LONGEST_PAUSE = 2.0
 TICK = 0.02
 """Seconds between two messages: under a storm of bookings news are merged rather than sent one by one."""
 MOST_WAITING = 2000
-"""Club-days whose news wait for Redis; what is dropped is repaired by anti-entropy."""
+"""Club-days and people whose news wait for Redis; what is dropped is repaired by whoever reads again by itself."""
 MOST_AT_ONCE = 200
 
 
@@ -54,6 +55,8 @@ class News(msgspec.Struct, frozen=True):
 class _Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     origin: str
     news: list[News] = []
+    people: dict[int, list[str]] = {}
+    """User id → what of theirs has changed."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -84,15 +87,19 @@ class Feed:
         self._origin = secrets.token_hex(8)
         self._redis = create_redis(settings)
         self._waiting: OrderedDict[tuple[int, date | None], News] = OrderedDict()
+        self._concerns: OrderedDict[int, set[str]] = OrderedDict()
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._on_news: Callable[[News], None] = lambda _: None
+        self._on_people: Callable[[Concerns], None] = lambda _: None
         self._on_gap: Callable[[], None] = lambda: None
         self._heard = 0.0
 
-    async def start(self, *, on_news: Callable[[News], None], on_gap: Callable[[], None]) -> None:
+    async def start(
+        self, *, on_news: Callable[[News], None], on_people: Callable[[Concerns], None], on_gap: Callable[[], None]
+    ) -> None:
         """Begin to listen and to send. Returns at once, whatever state Redis is in."""
-        self._on_news, self._on_gap = on_news, on_gap
+        self._on_news, self._on_people, self._on_gap = on_news, on_people, on_gap
         await self.start_telling()
         loop = asyncio.get_running_loop()
         self._tasks += [loop.create_task(job) for job in (self._listen(), self._beat())]
@@ -119,19 +126,30 @@ class Feed:
             self._waiting.popitem(last=False)
         self._wanted.set()
 
+    def tell_people(self, concerns: Concerns) -> None:
+        """Have people whose sockets are in other processes told what of theirs has changed. Never waits."""
+        for user_id, what in concerns.items():
+            self._concerns.setdefault(user_id, set()).update(what)
+            if len(self._concerns) > MOST_WAITING:
+                self._concerns.popitem(last=False)
+            self._wanted.set()
+
     # -- out ---------------------------------------------------------------------------------------------
 
     async def _send(self) -> None:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            while self._waiting:
+            while self._waiting or self._concerns:
                 batch = [self._waiting.popitem(last=False)[1] for _ in range(min(len(self._waiting), MOST_AT_ONCE))]
-                if not await self._publish(_Envelope(self._origin, batch)):
+                named = [self._concerns.popitem(last=False) for _ in range(min(len(self._concerns), MOST_AT_ONCE))]
+                people = {user_id: sorted(what) for user_id, what in named}
+                if not await self._publish(_Envelope(self._origin, batch, people)):
                     # Kept for when it is back, each merged with what came meanwhile.
                     for news in batch:
                         newer = self._waiting.pop((news.club, news.day), None)
                         self.tell(news if newer is None else merged(news, newer))
+                    self.tell_people(people)
                     await asyncio.sleep(PAUSE)
                 await asyncio.sleep(TICK)
 
@@ -218,3 +236,4 @@ class Feed:
             return
         for news in envelope.news:
             self._on_news(news)
+        self._on_people(envelope.people)

@@ -23,6 +23,7 @@ from server.domain.errors import NotFound
 from server.domain.grid import DayState, Row
 from server.live.feed import News
 from server.live.frames import frame_of, joined
+from server.live.people import People
 from server.live.protocol import GOING_AWAY, NO_PONG, SESSION_ENDED, TOO_SLOW, Bye
 from server.live.rooms import Key, Room
 from server.live.watcher import Watcher
@@ -80,6 +81,7 @@ class Hub:
         self.pace = pace or Pace()
         self.rooms: dict[Key, Room] = {}
         self.watchers: dict[Watcher, None] = {}
+        self.people = People()
         self.leaving = False
         """Whether everybody was told to go."""
         self._read_day = read
@@ -98,7 +100,7 @@ class Hub:
         """Begin to keep what is watched true."""
         loop = asyncio.get_running_loop()
         jobs = (self._keep_reading, self._reread_all, self._keep_telling, self._sweep, self._check_sessions)
-        self._tasks = [loop.create_task(_forever(job)) for job in jobs]
+        self._tasks = [loop.create_task(_forever(job)) for job in (*jobs, self.people.keep_telling)]
 
     async def stop(self) -> None:
         """Say goodbye to whoever is still there, and stop."""
@@ -112,6 +114,7 @@ class Hub:
     def enter(self, watcher: Watcher) -> None:
         """Count a socket in after its hello."""
         self.watchers[watcher] = None
+        self.people.enter(watcher)
         watcher.pipe.on_writable(partial(self._woke, watcher))
         watcher.ping_due = time.monotonic() + self.pace.ping
 
@@ -119,6 +122,7 @@ class Hub:
         """A socket is gone."""
         watcher.lost = True
         self.watchers.pop(watcher, None)
+        self.people.leave(watcher)
         for room in list(watcher.rooms):
             self.part(watcher, room)
 
@@ -133,8 +137,8 @@ class Hub:
     async def join(self, watcher: Watcher, wishes: Iterable[Wish]) -> None:
         """Have a socket watch these days and send it what it lacks of them, never older than this call.
 
-        A day whose club is gone is refused, and one that it may not see. With the database out of reach the answer is what is known; raises what
-        the database raised if nothing is.
+        A day whose club is gone is refused, and one that it may not see. With the database out of reach the answer is
+        what is known; raises what the database raised if nothing is.
         """
         wanted = [(wish, self._room(wish.key)) for wish in wishes]
         for _, room in wanted:

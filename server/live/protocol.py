@@ -1,6 +1,6 @@
 """What is said over the live socket: the messages of DESIGN 5, their limits and the close codes.
 
-Objects tagged with `t`. What a server says is the same for every viewer: no names, nothing personal.
+Objects tagged with `t`. What a server says of a grid is the same for every viewer: no names, nothing personal.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Hello(msgspec.Struct, frozen=True, tag="hello", tag_field="t"):
 
     topics: list[Topic] = []
     ticket: str | None = None
+    you: bool = False
+    """Whether to say `you` when something of whoever is signed in on this socket has changed."""
 
 
 class Sub(msgspec.Struct, frozen=True, tag="sub", tag_field="t"):
@@ -127,6 +129,13 @@ class Error(msgspec.Struct, frozen=True, tag="error", tag_field="t", omit_defaul
     detail: str
     club: str | None = None
     date: str | None = None
+
+
+class You(msgspec.Struct, frozen=True, tag="you", tag_field="t"):
+    """Something of whoever is signed in on this socket has changed; `what` is to be read again over HTTP:
+    `bookings`, `waitlist`. Said to nobody else, and only where hello asked for it."""
+
+    what: list[str]
 
 
 class Bye(msgspec.Struct, frozen=True, tag="bye", tag_field="t"):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
 from server.domain.catalogue import Catalogue
 from server.live.frames import Frame, frame_of
-from server.live.protocol import Error, Ping
+from server.live.protocol import Error, Ping, You
 from server.live.rooms import Room
 
 
@@ -43,7 +43,20 @@ class Pipe(Protocol):
 class Watcher:
     """A socket after its hello."""
 
-    __slots__ = ("check", "lost", "may_watch", "owed", "ping_due", "pinged", "pipe", "resyncs", "rooms", "sid")
+    __slots__ = (
+        "check",
+        "lost",
+        "may_watch",
+        "owed",
+        "owed_you",
+        "ping_due",
+        "pinged",
+        "pipe",
+        "resyncs",
+        "rooms",
+        "sid",
+        "user_id",
+    )
 
     def __init__(
         self,
@@ -51,15 +64,20 @@ class Watcher:
         *,
         may_watch: Callable[[Catalogue], bool] = lambda _: True,
         check: Callable[[], Awaitable[bool]] | None = None,
+        user_id: int | None = None,
     ) -> None:
         self.sid = secrets.token_urlsafe(9)
         self.pipe = pipe
         self.may_watch = may_watch
         self.check = check
         """Whether its session still holds; None for a stranger, who has none."""
+        self.user_id = user_id
+        """Who is to be told of their own; None where nobody is signed in, or did not ask for it."""
         self.rooms: dict[Room, None] = {}
         self.owed: dict[Room, set[int] | None] = {}
         """What could not be written: courts, or None for a full snap. A row is owed once, however often it changes."""
+        self.owed_you: set[str] = set()
+        """What of their own could not be told."""
         self.resyncs: dict[Room, float] = {}
         """When a resync was last answered."""
         self.ping_due = 0.0
@@ -77,8 +95,16 @@ class Watcher:
         known = self.owed.get(room, set())
         self.owed[room] = None if courts is None or known is None else known | courts
 
+    def tell_you(self, what: Collection[str]) -> None:
+        """Tell whoever is signed in what of their own has changed; owed if the socket cannot take it now."""
+        if not self.pipe.put(frame_of(You(sorted(what)))):
+            self.owed_you.update(what)
+
     def flush(self) -> None:
         """Write what is owed, as long as the socket takes it."""
+        if self.owed_you and self.pipe.writable:
+            owed, self.owed_you = self.owed_you, set()
+            self.tell_you(owed)
         while self.owed and self.pipe.writable:
             room, courts = next(iter(self.owed.items()))
             del self.owed[room]

@@ -27,6 +27,7 @@ from server.domain.catalogue import Catalogue
 from server.domain.errors import NotFound, NotOffered, NotWaiting, OfferExpired
 from server.domain.people import Identity
 from server.domain.pricing import EquipmentItem
+from server.domain.promotion import check_wish
 from server.domain.slots import ALWAYS, Interval, parse_instant
 from server.domain.waitlist import Entry, position
 from server.sql import waitlist as sql
@@ -78,6 +79,31 @@ class Waitlist:
         idempotency: IdempotencyKey | None = None,
     ) -> Accepted | Replay:
         """Wait for a slot. Raises `SlotFree` if it is to be had, and what refuses a booking for good."""
+        catalogue, party, entry = await self._entry_of(identity, wish, check)
+        request = Join(
+            op_id=self._new_id(),
+            party=party,
+            entry=entry,
+            member=catalogue.club_id in identity.memberships,
+            idempotency=idempotency,
+        )
+        return settled(await self._desks.of(catalogue.club_id).submit(request))
+
+    async def look_ahead(self, identity: Identity, wish: Wish, check: Callable[[Catalogue], object]) -> int:
+        """The place in the line that one would have, from 1. Whether the slot is free is not looked at.
+
+        Raises what refuses a booking for good, and `TooLate`.
+        """
+        catalogue, _, entry = await self._entry_of(identity, wish, check)
+        check_wish(catalogue, entry, entry.created_at)
+        async with acquire(self._context.pool) as conn:
+            line = await sql.list_near(conn, catalogue.club_id, [entry.interval])
+        return position(catalogue, line.values(), entry)
+
+    async def _entry_of(
+        self, identity: Identity, wish: Wish, check: Callable[[Catalogue], object]
+    ) -> tuple[Catalogue, Party, Entry]:
+        """What somebody wishes for as an entry of this moment, its club, and who it is for."""
         if wish.court_id is not None:
             catalogue = await self._bookings.club_of(wish.court_id)
         else:
@@ -103,19 +129,12 @@ class Waitlist:
             auto_book=wish.auto_book,
             max_price=wish.max_price,
             not_after=not_after,
-            priority=0,
+            priority=catalogue.policy.tier_priority.get(party.tier or "", 0),
             created_at=now,
             tier=party.tier,
             verified=party.verified,
         )
-        request = Join(
-            op_id=self._new_id(),
-            party=party,
-            entry=entry,
-            member=catalogue.club_id in identity.memberships,
-            idempotency=idempotency,
-        )
-        return settled(await self._desks.of(catalogue.club_id).submit(request))
+        return catalogue, party, entry
 
     async def leave(self, identity: Identity, entry_id: UUID) -> None:
         """Wait no more, or decline an offer; a second time changes nothing. Raises `NotFound`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -227,3 +227,49 @@ async def test_the_guides_queue_query_counts_those_who_wait_alone(app: Litestar,
     await people.player2.ask("DELETE", f"/api/waitlist/{entry['id']}")
 
     assert await pool.fetch(query) == []
+
+
+def place(wish: Json) -> str:
+    """Where one asks for the place that one would have."""
+    return f"/api/waitlist/position?{httpx.QueryParams(wish)}"
+
+
+async def test_the_place_that_one_would_have_is_the_one_that_one_gets(people: People) -> None:
+    await booked(people.player, slot())
+    first = await people.player2.ask("GET", place(slot()))
+    joined = await people.player2.ask("POST", "/api/waitlist", slot())
+    second = await people.admin.ask("GET", place(slot()))
+    any_court = {"kind": "tennis", "start_ts": slot()["start_ts"], "end_ts": slot()["end_ts"]}
+    beside = await people.admin.ask("GET", place(any_court))
+    elsewhere = await people.admin.ask("GET", place(slot(court=2)))
+
+    assert first.json() == {"position": joined.json()["position"]} == {"position": 1}
+    assert (second.json(), beside.json(), elsewhere.json()) == ({"position": 2}, {"position": 2}, {"position": 1})
+    assert (await people.admin.ask("GET", "/api/waitlist")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        (slot(court=99), 422, "unknown_court"),
+        (slot("03:00", "04:00"), 422, "outside_hours"),
+        (slot(day="2031-05-13"), 422, "bad_time"),
+        (slot(kind="tennis"), 422, "invalid_request"),
+        (slot(club="riverside"), 422, "invalid_request"),
+        (slot("10:00", "10:00"), 422, "bad_time"),
+    ],
+)
+async def test_a_place_that_nobody_can_wait_for_is_refused_as_joining_is(
+    people: People, query: Json, status: int, code: str
+) -> None:
+    looked = await people.player.ask("GET", place(query))
+    joined = await people.player.ask("POST", "/api/waitlist", query)
+
+    assert (looked.status_code, looked.json()["code"]) == (status, code)
+    assert (joined.status_code, joined.json()["code"]) == (status, code)
+
+
+async def test_the_list_says_what_time_it_is_by_the_server(people: People, clock: FrozenClock) -> None:
+    listed = (await people.player.ask("GET", "/api/waitlist")).json()
+
+    assert datetime.fromisoformat(listed["now"]) == clock()

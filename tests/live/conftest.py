@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -19,9 +20,11 @@ from websockets.exceptions import ConnectionClosed
 
 from server.app import create_app
 from server.context import Context
+from server.domain.people import Identity
 from server.edge.health import start_draining
 from server.live.hub import Hub, Pace
 from server.settings import Settings
+from server.usecases.tokens import issue_access_token
 from tests.conftest import FrozenClock
 from tests.house import DAY, House, make_house
 
@@ -143,6 +146,15 @@ class Watching:
                 while True:
                     self.apply(json.loads(await self.connection.recv()))
         return self.connection.close_code
+
+
+def bearer(house: House, who: Identity) -> dict[str, str]:
+    """The header of somebody's requests, in a session of their own."""
+    settings, now = house.context.settings, house.context.clock()
+    token, _ = issue_access_token(
+        settings, user_id=who.user_id, session_version=who.session_version, session=uuid4(), now=now
+    )
+    return {"Authorization": f"Bearer {token}"}
 
 
 def by_court(grid: Json) -> Json:

@@ -18,7 +18,7 @@ from server.domain.grid import Cell, Row
 from server.live import protocol
 from server.usecases.closures import WantedClosure
 from tests.house import DAY, House
-from tests.live.conftest import QUICK, TOPIC, StartServer
+from tests.live.conftest import QUICK, TOPIC, StartServer, bearer
 from tests.live.sample import DOCUMENT as PROSE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,8 @@ DOCUMENT = ROOT / "docs" / "asyncapi.yaml"
 SPECIFICATION = ROOT / "web" / "node_modules" / "@asyncapi" / "specs" / "schemas" / "3.0.0.json"
 
 SERVER_MESSAGES: list[type] = [
-    protocol.Welcome, protocol.Snap, protocol.RowChanged, protocol.Ping, protocol.Error, protocol.Bye,
+    protocol.Welcome, protocol.Snap, protocol.RowChanged, protocol.Ping, protocol.Error, protocol.You,
+    protocol.Bye,
 ]  # fmt: skip
 CLIENT_MESSAGES: list[type] = list(get_args(protocol.ClientMessage))
 CLOSE_CODES = {value for name, value in vars(protocol).items() if name.isupper() and isinstance(value, int) and 4000 <= value < 5000}  # fmt: skip
@@ -139,7 +140,7 @@ async def test_a_server_says_what_it_says(start: StartServer, house: House) -> N
     server = await start(pace=replace(QUICK, ping=0.2))
     heard: dict[str, int] = {}
     player, staff = await house.player(), await house.player("staff@club.example", "staff")
-    async with server.connected() as client:
+    async with server.connected(additional_headers=bearer(house, player)) as client:
 
         async def hear(name: str) -> None:
             while True:
@@ -151,13 +152,14 @@ async def test_a_server_says_what_it_says(start: StartServer, house: House) -> N
                 if message["t"] == name:
                     return
 
-        await client.say({**example("hello"), "topics": [TOPIC, {"club": "nowhere", "date": str(DAY)}]})
+        await client.say({**example("hello"), "topics": [TOPIC, {"club": "nowhere", "date": str(DAY)}], "you": True})
         await hear("welcome")
         await hear("error")
         await hear("snap")
         await server.app.state.bookings.book(
             player, house.wanted("10:00", "11:00", coach_id=house.coach), lambda _: None
         )
+        await hear("you")
         await hear("row")
         courts = (house.courts[0],)
         nets = WantedClosure(court_ids=courts, start_ts=f"{DAY}T12:00", end_ts=f"{DAY}T13:00", reason="Nets")

@@ -34,8 +34,12 @@ def large_row(court: int, version: int) -> Row:
 class Sleeper:
     """A client that says hello over a small window and then reads only when told to."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, hello: dict[str, Any] | None = None, headers: dict[str, str] | None = None) -> None:
         self.uri = parse_uri(url)
+        self.hello = {"t": "hello", "topics": [TOPIC], **(hello or {})}
+        self.headers = headers or {}
+        self.heard: list[str] = []
+        """The tags of what was read after waking."""
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.protocol = ClientProtocol(self.uri, subprotocols=["courtside.v1.json"])  # type: ignore[list-item]
@@ -44,11 +48,13 @@ class Sleeper:
         self.socket.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.sock_connect(self.socket, (self.uri.host, self.uri.port))
-        self.protocol.send_request(self.protocol.connect())
+        request = self.protocol.connect()
+        request.headers.update(self.headers)
+        self.protocol.send_request(request)
         await self._send()
         while not self.protocol.events_received():
             self.protocol.receive_data(await loop.sock_recv(self.socket, 1024))
-        self.protocol.send_text(json.dumps({"t": "hello", "topics": [TOPIC]}).encode())
+        self.protocol.send_text(json.dumps(self.hello).encode())
         await self._send()
         return self
 
@@ -68,6 +74,7 @@ class Sleeper:
                 self.protocol.receive_data(await loop.sock_recv(self.socket, 65536))
                 for event in self.protocol.events_received():
                     message = json.loads(event.data)  # type: ignore[union-attr, arg-type] # frames, after the response
+                    self.heard.append(message["t"])
                     rows = message.get("rows", [message["row"]] if "row" in message else [])
                     versions += [row["v"] for row in rows if row["v"]]
         return versions

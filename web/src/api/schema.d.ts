@@ -588,6 +588,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/waitlist/position": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which place one would have
+         * @description The place in the line that one would have if one joined now. Nothing is kept, and nobody is asked to wait.
+         */
+        get: operations["look_ahead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/waitlist/{entry_id}": {
         parameters: {
             query?: never;
@@ -1894,6 +1914,7 @@ export interface components {
          */
         Entries: {
             items: components["schemas"]["EntryView"][];
+            now: string;
             /** @default null */
             next: null;
         };
@@ -1959,6 +1980,13 @@ export interface components {
             not_after: string | null;
             /** @default null */
             user_email: string | null;
+        };
+        /**
+         * Place
+         * @description Where one would stand.
+         */
+        Place: {
+            position: number;
         };
         /**
          * NewClaim
@@ -3469,6 +3497,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EntryView"];
+                };
+            };
+        };
+    };
+    look_ahead: {
+        parameters: {
+            query: {
+                /** @description ISO 8601; without an offset the club's local time. */
+                start_ts: string;
+                /** @description ISO 8601; without an offset the club's local time. */
+                end_ts: string;
+                court_id?: number | null;
+                kind?: string | null;
+                club?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Place"];
                 };
             };
         };
