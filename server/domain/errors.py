@@ -72,6 +72,13 @@ class NotFound(Refusal):
     status = 404
 
 
+class MisdirectedRequest(Refusal):
+    """This server does not answer for that host."""
+
+    code = "misdirected_request"
+    status = 421
+
+
 class MethodNotAllowed(Refusal):
     """This address does not take that method. See the Allow header."""
 
