@@ -29,6 +29,7 @@ from server.context import Clock, Context, system_clock
 from server.domain.effects import Settlement
 from server.edge import (
     admin,
+    api_keys,
     auth,
     availability,
     bookings,
@@ -73,6 +74,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *openapi.handlers,
     *health.handlers,
     *auth.handlers,
+    *api_keys.handlers,
     *links.handlers,
     *catalogue.handlers,
     *grid.handlers,

@@ -162,6 +162,13 @@ class CsrfFailed(Refusal):
     status = 403
 
 
+class ReauthenticationRequired(Refusal):
+    """Send your password with this: your login was some time ago."""
+
+    code = "reauthentication_required"
+    status = 403
+
+
 class EmailUnverified(Refusal):
     """Confirm your e-mail address first: open the link in the mail that was sent to you."""
 
