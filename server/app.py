@@ -2,10 +2,10 @@
 
 `uvicorn server.app:app` serves it; `create_app` makes one with given settings and clock.
 
-The order of the layers, from the outside: `Telemetry` (request id, headers of every answer) → `HeadAsGet` → Litestar's
-exception handler and CORS → the router → `IdentityMiddleware` (who asks) → `LimitsMiddleware` (how often) →
-`StrangersMiddleware` → the handler, which decodes its body. So a router's 404 costs nothing, and a flood with broken
-tokens is counted before it is refused.
+The order of the layers, from the outside: `Telemetry` (request id, headers of every answer) → `HeadAsGet` → `Front`
+(hosts, headers for browsers) → Litestar's exception handler and CORS → the router → `IdentityMiddleware` (who
+asks) → `LimitsMiddleware` (how often) → `StrangersMiddleware` → the handler, which decodes its body. So a router's 404
+costs nothing, and a flood with broken tokens is counted before it is refused.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from server.context import Clock, Context, system_clock
 from server.domain.effects import Settlement, concerns_of
 from server.edge import (
     admin,
+    api_keys,
     auth,
     availability,
     bookings,
@@ -45,6 +46,7 @@ from server.edge import (
 )
 from server.edge.bodies import Bodies
 from server.edge.errors import answer_exception
+from server.edge.front import Front
 from server.edge.head import HeadAsGet
 from server.edge.health import DatabaseCheck, draining_on_sigterm, start_draining
 from server.edge.identity import IdentityMiddleware, StrangersMiddleware, remember_identities
@@ -72,6 +74,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *openapi.handlers,
     *health.handlers,
     *auth.handlers,
+    *api_keys.handlers,
     *links.handlers,
     *catalogue.handlers,
     *grid.handlers,
@@ -139,11 +142,11 @@ LIFESPAN: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = [
 
 
 class Application(Litestar):
-    """Litestar with `Telemetry` and `HeadAsGet` around all of it; Litestar's own middlewares do not see what the router refuses."""
+    """Litestar with `Telemetry`, `HeadAsGet` and `Front` around all of it; Litestar's own middlewares do not see what the router refuses."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._outermost = Telemetry(HeadAsGet(super().__call__))
+    def __init__(self, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._outermost = Telemetry(HeadAsGet(Front(super().__call__, settings)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         await self._outermost(scope, receive, send)
@@ -170,6 +173,7 @@ def create_app(
 
     limited = [DefineMiddleware(LimitsMiddleware, settings=settings)] if settings.rate_limit_per_minute else []
     return Application(
+        settings,
         route_handlers=HANDLERS,
         middleware=[IdentityMiddleware, *limited, StrangersMiddleware],
         exception_handlers={Exception: answer_exception},

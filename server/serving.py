@@ -8,6 +8,7 @@ import http.client
 import ipaddress
 import signal
 import socket
+import ssl
 import sys
 import time
 from types import FrameType
@@ -75,6 +76,8 @@ def serve_here(settings: Settings, *, shared: bool) -> None:
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=GRACE,
             backlog=BACKLOG,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
         )
         config.load()
         # What is there now stays: without this each full collection walks all modules and the OpenAPI document, and
@@ -89,7 +92,13 @@ def serve_here(settings: Settings, *, shared: bool) -> None:
 
 def answers(settings: Settings) -> bool:
     """Whether the server at HOST and PORT answers that it lives."""
-    connection = http.client.HTTPConnection(_reachable_host(settings.host), settings.port, timeout=2)
+    host = _reachable_host(settings.host)
+    connection = (
+        # Whether it answers, not who it is: the certificate names the site, and this asks by address.
+        http.client.HTTPSConnection(host, settings.port, timeout=2, context=ssl._create_unverified_context())  # noqa: S323, SLF001
+        if settings.tls_cert
+        else http.client.HTTPConnection(host, settings.port, timeout=2)
+    )
     try:
         connection.request("GET", "/health/live", headers={"Connection": "close"})
         return connection.getresponse().status == http.client.OK
@@ -102,7 +111,8 @@ def answers(settings: Settings) -> bool:
 def address(settings: Settings) -> str:
     """Where a browser on this machine finds the server."""
     host = _reachable_host(settings.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    scheme = "https" if settings.tls_cert else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

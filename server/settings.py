@@ -7,6 +7,8 @@ DATABASE_URL / REDIS_URL) fills in its own servers and a generated secret before
 from __future__ import annotations
 
 import os
+import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -50,6 +52,11 @@ class Settings:
     notification_from_email: str = "bookings@courtside.example"
     rate_limit_per_minute: int = 100
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    allowed_hosts: tuple[tuple[str, int | None], ...] = ()
+    """Names, and their ports where only one will do, that the server answers for; none: for all."""
+    tls_cert: Path | None = None
+    """The certificate and those above it, PEM; with `tls_key` the server speaks HTTPS itself."""
+    tls_key: Path | None = None
     ws_max_connections: int = 10_000
     """Live sockets of one process."""
     ws_max_per_ip: int = 500
@@ -136,6 +143,7 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         proxies = tuple(ip_network(part, strict=False) for part in items("TRUSTED_PROXIES"))
     except ValueError as error:
         raise SettingsError(f"TRUSTED_PROXIES is wrong ({error}); list addresses or networks.") from None
+    tls_cert, tls_key = _tls(text("TLS_CERT"), text("TLS_KEY"))
     host = text("HOST", "127.0.0.1")
     port = number("PORT", 8000, 1, 65535)
     return Settings(
@@ -159,14 +167,67 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         notification_from_email=text("NOTIFICATION_FROM_EMAIL", "bookings@courtside.example"),
         rate_limit_per_minute=number("RATE_LIMIT_PER_MINUTE", 100, 0, 10**6),
         trusted_proxies=proxies,
+        allowed_hosts=_hosts(items("ALLOWED_HOSTS")),
+        tls_cert=tls_cert,
+        tls_key=tls_key,
         ws_max_connections=number("WS_MAX_CONNECTIONS", 10_000, 0, 10**6),
         ws_max_per_ip=number("WS_MAX_PER_IP", 500, 0, 10**6),
-        public_url=url("PUBLIC_URL", ("http", "https"), f"http://{_shown(host)}:{port}").rstrip("/"),
+        public_url=url(
+            "PUBLIC_URL", ("http", "https"), f"{'https' if tls_cert else 'http'}://{_shown(host)}:{port}"
+        ).rstrip("/"),
         host=host,
         port=port,
         workers=number("WORKERS", 0, 0, 64),
         courtside_home=Path(text("COURTSIDE_HOME", ".courtside")).expanduser().absolute(),
     )
+
+
+def split_host(written: str) -> tuple[str, int | None]:
+    """A Host header, or an item of ALLOWED_HOSTS: its name in lower case without brackets or a closing dot, its port.
+
+    Raises `ValueError` for what is neither a name nor an address, with or without a port.
+    """
+    match = _HOST.fullmatch(written.strip().lower())
+    if match is None or not 0 < int(match["port"] or 1) < 65536:
+        raise ValueError(f"{written!r} is no host")
+    name = match["six"] or match["name"]
+    if match["six"]:
+        name = str(ip_address(name))
+    return name.removesuffix("."), int(match["port"]) if match["port"] else None
+
+
+_HOST = re.compile(
+    r"(?:\[(?P<six>[0-9a-f:.]+)\]|(?P<name>(?:\*\.)?[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?\.?))(?::(?P<port>[0-9]{1,5}))?",
+    re.ASCII,
+)
+
+
+def _hosts(written: tuple[str, ...]) -> tuple[tuple[str, int | None], ...]:
+    try:
+        return tuple(split_host(part) for part in written)
+    except ValueError as error:
+        raise SettingsError(
+            f"ALLOWED_HOSTS is wrong ({error}); list names such as club.example.com, with or without a port."
+        ) from None
+
+
+def _tls(cert: str, key: str) -> tuple[Path | None, Path | None]:
+    if not cert and not key:
+        return None, None
+    if not (cert and key):
+        raise SettingsError("TLS_CERT and TLS_KEY belong together; set both, or neither.")
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password=_no_password)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            f"TLS_CERT and TLS_KEY cannot be used ({error}); name a certificate and its key, both PEM, not encrypted."
+        ) from None
+    return Path(cert).absolute(), Path(key).absolute()
+
+
+def _no_password() -> str:
+    """OpenSSL would ask at the terminal."""
+    return ""
 
 
 def _shown(host: str) -> str:

@@ -72,6 +72,13 @@ class NotFound(Refusal):
     status = 404
 
 
+class MisdirectedRequest(Refusal):
+    """This server does not answer for that host."""
+
+    code = "misdirected_request"
+    status = 421
+
+
 class MethodNotAllowed(Refusal):
     """This address does not take that method. See the Allow header."""
 
@@ -152,6 +159,13 @@ class CsrfFailed(Refusal):
     """Send the csrf_token of your login as X-CSRF-Token."""
 
     code = "csrf_failed"
+    status = 403
+
+
+class ReauthenticationRequired(Refusal):
+    """Send your password with this: your login was some time ago."""
+
+    code = "reauthentication_required"
     status = 403
 
 

@@ -57,6 +57,14 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         """Staff and admins run the club: exempt from quotas, may book for others."""
         return self.role_in(club_id) in ("staff", "admin")
 
+    def as_player(self) -> Identity:
+        """The same user without what a role allows."""
+        plain = {
+            club_id: msgspec.structs.replace(membership, role="player")
+            for club_id, membership in self.memberships.items()
+        }
+        return msgspec.structs.replace(self, operator=False, memberships=plain)
+
     @property
     def may_found_clubs(self) -> bool:
         """Operators, and whoever is admin of a club already."""

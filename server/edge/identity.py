@@ -24,6 +24,8 @@ from server.domain.errors import CsrfFailed, Forbidden, NotFound, Refusal, Unaut
 from server.domain.people import Identity, Screen
 from server.edge.errors import problem_response
 from server.edge.open_routes import is_open, is_open_to_screens
+from server.edge.scopes import OF_STAFF, opens, scope_of
+from server.usecases.api_keys import KEY_PREFIX, ApiKeys
 from server.usecases.identities import Identities
 from server.usecases.screens import TOKEN_PREFIX, Screens
 from server.usecases.tokens import Claims, bad_token
@@ -34,16 +36,18 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 _SCREEN_PREFIX = TOKEN_PREFIX.encode()
+_KEY_PREFIX = KEY_PREFIX.encode()
 _COOKIE_PREFIX = ACCESS_COOKIE.encode() + b"="
 
 
 class IdentityMiddleware:
     """Reads the Bearer token or the access cookie of every request.
 
-    Leaves in the scope's state `identity` (an `Identity`, or None for a stranger), `claims` (of its token), for the
-    token of a wall screen `screen` (a `Screen`; `identity` is None then) and `screen_token`, and, when a credential was presented that
-    does not hold or not here, `auth_error` (the refusal). It refuses nothing itself: a login must be possible with
-    a stale cookie in the jar, and strangers are counted by the limits first.
+    Leaves in the scope's state `identity` (an `Identity`, or None for a stranger), `claims` (of its token), for an API
+    key `api_key` (as presented) in place of `claims`, for the token of a wall screen `screen` (a `Screen`; `identity`
+    is None then) and `screen_token`, and, when a credential was presented that does not hold or not here, `auth_error`
+    (the refusal). It refuses nothing itself: a login must be possible with a stale cookie in the jar, and strangers
+    are counted by the limits first.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -51,7 +55,7 @@ class IdentityMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope["state"]
-        state["identity"] = state["screen"] = None
+        state["identity"] = state["screen"] = state["api_key"] = None
         authorization = cookie = None
         for name, value in scope["headers"]:
             if name == b"authorization":
@@ -76,6 +80,9 @@ class IdentityMiddleware:
             if token.startswith(_SCREEN_PREFIX) and not by_cookie:
                 state["screen"] = await _screen_behind(scope, token)
                 state["screen_token"] = token
+            elif token.startswith(_KEY_PREFIX) and not by_cookie:
+                state["identity"] = await _owner_of(scope, token, identities)
+                state["api_key"] = token
             else:
                 identity, claims = identities.recall(token) or await identities.resolve(token)
                 if by_cookie:
@@ -109,6 +116,19 @@ async def _screen_behind(scope: Scope, token: bytes) -> Screen:
     if not is_open_to_screens(_method(scope), scope["path_template"]):
         raise Forbidden("A screen may look at its club's grid, and do nothing else.")
     return screen
+
+
+async def _owner_of(scope: Scope, key: bytes, identities: Identities) -> Identity:
+    """Who an API key acts for, with what its scopes leave of it. Raises `Forbidden` where they do not reach."""
+    keys: ApiKeys = scope["litestar_app"].state.api_keys
+    known = await keys.resolve(key)
+    needed = scope_of(_method(scope), scope["path_template"])
+    if needed is None:
+        raise Forbidden("API keys are not for this. Log in.")
+    if not opens(known.scopes, needed):
+        raise Forbidden(f"This API key lacks the scope {needed}.")
+    identity = await identities.of(known.user_id)
+    return identity if needed in OF_STAFF or "staff" in known.scopes else identity.as_player()
 
 
 def _method(scope: Scope) -> str:
@@ -152,10 +172,12 @@ class StrangersMiddleware:
 
 @asynccontextmanager
 async def remember_identities(app: Litestar) -> AsyncIterator[None]:
-    """Keep `app.state.identities` and `app.state.screens` while the app runs; needs `app.state.context`."""
-    app.state.identities = Identities(app.state.context)
-    app.state.screens = Screens(app.state.context)
-    tasks = [asyncio.create_task(memory.keep_fresh()) for memory in (app.state.identities, app.state.screens)]
+    """Keep `app.state.identities`, `app.state.screens` and `app.state.api_keys` while the app runs; needs
+    `app.state.context`."""
+    identities = app.state.identities = Identities(app.state.context)
+    screens = app.state.screens = Screens(app.state.context)
+    keys = app.state.api_keys = ApiKeys(app.state.context)
+    tasks = [asyncio.create_task(memory.keep_fresh()) for memory in (identities, screens, keys)]
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ from litestar import Request, Response, post, websocket
 
 from server.context import Context
 from server.domain.catalogue import Catalogue
-from server.domain.errors import NotFound, Refusal, Unauthenticated, Unavailable
+from server.domain.errors import Forbidden, NotFound, Refusal, Unauthenticated, Unavailable
 from server.domain.people import Identity, Screen
 from server.domain.slots import local_day
 from server.edge.door import Live, Socket, deny
@@ -31,6 +31,7 @@ from server.live.protocol import Bye, Hello, Pong, Resync, Sub, Topic, Unsub, We
 from server.live.rooms import Key, Room
 from server.live.watcher import Pipe, Watcher
 from server.sql.connection import OUT_OF_REACH
+from server.usecases.api_keys import ApiKeys
 from server.usecases.catalogue import Catalogues
 from server.usecases.identities import Identities
 from server.usecases.screens import TOKEN_PREFIX, Screens
@@ -171,6 +172,8 @@ class _Conversation:
             await self._identify(hello.ticket)
         except Unauthenticated:
             raise _Leave(protocol.BAD_CREDENTIAL, "bad ticket or token") from None
+        except Forbidden:
+            raise _Leave(protocol.FORBIDDEN, "this key is not for the live grid") from None
         except Refusal:
             raise _Leave(protocol.GOING_AWAY, "try again in a moment") from None
         if self._hub.leaving:
@@ -294,6 +297,8 @@ class _Conversation:
             raise state["auth_error"]
         elif state["screen"] is not None:
             await self._know_screen(state["screen_token"])
+        elif state["api_key"] is not None:
+            await self._know_owner(state["api_key"])
         elif state["identity"] is not None:
             self._know(state["identity"], state["claims"])
         elif self._from_page and (token := cookie_token(self._socket)) is not None:
@@ -310,6 +315,16 @@ class _Conversation:
         async def look() -> None:
             self._identity = await identities.standing(claims)
 
+        self._check = partial(_holds, look)
+
+    async def _know_owner(self, key: bytes) -> None:
+        keys: ApiKeys = self._state.api_keys
+        identities: Identities = self._state.identities
+
+        async def look() -> None:
+            self._identity = await identities.of((await keys.resolve(key)).user_id)
+
+        await look()
         self._check = partial(_holds, look)
 
     async def _know_screen(self, token: bytes) -> None:

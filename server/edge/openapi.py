@@ -26,6 +26,7 @@ from server.domain import errors
 from server.domain.errors import Refusal
 from server.edge.errors import PROBLEM_JSON, InternalError, Problem, ProblemSpec, every_refusal
 from server.edge.open_routes import OPEN_ON_PUBLIC_GRID, OPEN_TO_SCREENS, is_open
+from server.edge.scopes import scope_of
 from server.settings import Settings
 
 Json = dict[str, Any]
@@ -35,6 +36,9 @@ Book courts, coaches and equipment of a club, and follow its live grid.
 
 **Who you are.** `POST /api/auth/login` gives an `access_token`; send it as `Authorization: Bearer …`. A browser may
 ask for cookies instead (`"cookies": true`) and then sends the `csrf_token` as `X-CSRF-Token` with every change.
+
+A script or a partner sends an API key in the same place (`POST /api/api-keys`); it acts for its owner, within its
+scopes. An operation that does not list `api_key` takes none.
 
 **Errors.** Every refusal is an RFC 9457 problem (`application/problem+json`). Look at its `code`: it is stable and
 listed with each operation; `errors` says which fields to mend. After a 429 or 503 wait for `Retry-After`.
@@ -101,6 +105,11 @@ def openapi_config(settings: Settings) -> OpenAPIConfig:
                     security_scheme_in="cookie",
                     name="courtside_access",
                     description="Set by a login with cookies; changes need `X-CSRF-Token` too.",
+                ),
+                "api_key": SecurityScheme(
+                    type="http",
+                    scheme="bearer",
+                    description="An API key; each operation says which scope it needs.",
                 ),
                 "screen": SecurityScheme(
                     type="http", scheme="bearer", description="The token of a wall screen, from its pairing."
@@ -225,6 +234,9 @@ def _add_parameters(operation: Json, handler: HTTPRouteHandler, components: Json
 def _add_security(operation: Json, method: str, path: str) -> None:
     route = (method.upper(), path)
     tokens: list[Json] = [{"bearer": []}, {"cookie": []}]
+    scope = scope_of(method.upper(), path)
+    if scope is not None:
+        tokens.append({"api_key": [scope]})
     if route in OPEN_TO_SCREENS:
         tokens = [*(tokens if route in OPEN_ON_PUBLIC_GRID else ()), {"screen": []}]
     if route in OPEN_ON_PUBLIC_GRID:

@@ -15,6 +15,7 @@ from server.context import Context
 from server.domain.accounts import normal_email, normal_name, normal_password, typed_password
 from server.domain.errors import BadCredentials, InvalidLink
 from server.sql import accounts as sql
+from server.sql.api_keys import update_all_revoked
 from server.sql.audit import insert_audit
 from server.sql.connection import Connection, acquire
 from server.sql.outbox import insert_outbox
@@ -111,7 +112,7 @@ async def forgot(context: Context, *, email: str) -> None:
 
 
 async def reset(context: Context, *, token: str, password: str) -> int:
-    """Set a new password by a mailed link; the user. All sessions end, and the address counts as confirmed.
+    """Set a new password by a mailed link; the user. All sessions and API keys end, and the address counts as confirmed.
 
     Raises `InvalidLink`, `InvalidRequest`, `Unavailable`.
     """
@@ -128,6 +129,7 @@ async def reset(context: Context, *, token: str, password: str) -> int:
             raise InvalidLink
         await sql.update_password(conn, user_id, password_hash)
         await sql.update_links_void(conn, user_id=user_id, purpose="reset", now=now)
+        await update_all_revoked(conn, user_id, now)  # whoever took the account may have made one
         await confirm_address(conn, user_id, now)
         await insert_audit(
             conn,

@@ -139,6 +139,17 @@ class Identities:
             raise bad_token()
         return known.identity
 
+    async def of(self, user_id: int) -> Identity:
+        """A user as it is now, whatever session or key it acts by. Raises as `resolve`."""
+        known = self._known.get(user_id)
+        now = self._clock()
+        if known is None or known.believed_until < now:
+            known = await self._load(user_id)
+        known.used_at = now
+        if known.identity is None:
+            raise bad_token()
+        return known.identity
+
     def forget(self, user_id: int) -> None:
         """Drop what is known of a user, because this process just changed it: the next request reads it anew."""
         self._known.pop(user_id, None)

@@ -16,6 +16,7 @@ from server.app import create_app
 from server.edge.errors import PROBLEM_JSON, every_refusal
 from server.edge.open_routes import OPEN, OPEN_ON_PUBLIC_GRID, OPEN_TO_SCREENS, is_open
 from server.edge.openapi import complete
+from server.edge.scopes import scope_of
 from tests.conftest import BASE_SETTINGS
 
 Json = dict[str, Any]
@@ -99,7 +100,9 @@ def test_every_operation_says_who_may_call_it(document: Json) -> None:
     users: list[Json] = [{"bearer": []}, {"cookie": []}]
     for method, path, operation in operations(document):
         screens: list[Json] = [{"screen": []}] if (method.upper(), path) in OPEN_TO_SCREENS else []
-        tokens = screens if path == "/api/screens/me" else [*users, *screens]
+        scope = scope_of(method.upper(), path)
+        keys: list[Json] = [{"api_key": [scope]}] if scope else []
+        tokens = screens if path == "/api/screens/me" else [*users, *keys, *screens]
         if (method.upper(), path) in OPEN_ON_PUBLIC_GRID:
             assert operation["security"] == [{}, *tokens], path
         elif is_open(method.upper(), path):
@@ -107,7 +110,7 @@ def test_every_operation_says_who_may_call_it(document: Json) -> None:
         else:
             assert operation["security"] == tokens, path
             assert "unauthenticated" in codes(operation, 401), path
-    assert set(document["components"]["securitySchemes"]) == {"bearer", "cookie", "screen"}
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "cookie", "api_key", "screen"}
 
 
 def test_every_open_route_is_one_that_exists(made: Litestar) -> None:

@@ -1,6 +1,7 @@
 """The staff's side of the API: everything under /api/admin that configures a club."""
 
 from server.edge.admin import (
+    api_keys,
     closures,
     clubs,
     coaches,
@@ -26,4 +27,5 @@ handlers = [
     *screens.handlers,
     *waitlist.handlers,
     *outbox.handlers,
+    *api_keys.handlers,
 ]

@@ -35,7 +35,11 @@ users = Table(
     Column("session_version", Integer, nullable=False, server_default="1", comment="Older tokens are refused."),
     version(),
     created_at(),
+    Column("last_seen_at", instant(), nullable=False, server_default=text("now()"), comment="Of a login or renewal."),
+    Column("erase_asked_at", instant(), comment="Its owner wants to be forgotten; from then on nobody logs in."),
+    Column("erased_at", instant(), comment="When nothing but the id was left."),
     Index("idx_users_email", text("lower(email)")),
+    Index("idx_users_erase_asked_at", "erase_asked_at", postgresql_where=text("erase_asked_at IS NOT NULL")),
     Index(
         "users_verified_email_key", text("lower(email)"), unique=True, postgresql_where=text("verified_at IS NOT NULL")
     ),
@@ -110,4 +114,45 @@ screen_pairings = Table(
     Column("expires_at", instant(), nullable=False),
     Index("idx_screen_pairings_expires_at", "expires_at"),
     comment="Screens that wait for their token; each row ends with the token or with its time.",
+)
+
+totp = Table(
+    "totp",
+    metadata,
+    Column("user_id", BigInteger, ForeignKey("users.id"), primary_key=True),
+    Column("secret", Text, nullable=False, comment="Base32."),
+    created_at(),
+    Column("confirmed_at", instant(), comment="NULL: begun, and not asked for yet."),
+    Column("last_step", BigInteger, nullable=False, server_default="0", comment="Of the newest code that was taken."),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("failing_since", instant()),
+    comment="Second factors: codes by time (RFC 6238).",
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("user_id", BigInteger, ForeignKey("users.id"), nullable=False),
+    Column("code_hash", LargeBinary, nullable=False, comment="SHA-256 of the code."),
+    Column("used_at", instant()),
+    PrimaryKeyConstraint("user_id", "code_hash"),
+    comment="What lets somebody in whose second factor is lost, once each.",
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    identity(),
+    Column("user_id", BigInteger, ForeignKey("users.id"), nullable=False, comment="For whom it acts."),
+    Column("name", Text, nullable=False),
+    Column("prefix", Text, nullable=False, comment="How its owner tells it from others."),
+    Column("key_hash", LargeBinary, nullable=False, unique=True, comment="SHA-256 of the key."),
+    Column("scopes", ARRAY(Text), nullable=False, comment="server.edge.scopes"),
+    created_at(),
+    Column("expires_at", instant(), nullable=False),
+    Column("last_used_at", instant(), comment="To the minute."),
+    Column("revoked_at", instant()),
+    CheckConstraint("cardinality(scopes) > 0", name="scopes_some"),
+    Index("idx_api_keys_user_id", "user_id"),
+    comment="Keys of scripts and partners; each acts for its owner, within its scopes.",
 )
