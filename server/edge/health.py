@@ -121,16 +121,21 @@ def start_draining(app: Litestar) -> None:
 
 @contextmanager
 def draining_on_sigterm(app: Litestar) -> Iterator[None]:
-    """Start draining when SIGTERM arrives, then let whoever listened before (the HTTP server) do its work."""
+    """Start draining when SIGTERM arrives, then let whoever listened before (the HTTP server) do its work.
+
+    Call it in the loop that serves: the loop has its turn between the two, in which watchers are told to come back;
+    otherwise the server may close their sockets first.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may listen to signals
         return
     before = signal.getsignal(signal.SIGTERM)
+    loop = asyncio.get_running_loop()
 
     def drain(signum: int, frame: FrameType | None) -> None:
         start_draining(app)
         if callable(before):
-            before(signum, frame)
+            loop.call_soon_threadsafe(before, signum, frame)
         else:
             signal.signal(signum, before if before is not None else signal.SIG_DFL)
             signal.raise_signal(signum)

@@ -34,6 +34,7 @@ ROUTES: dict[tuple[str, str], Scope] = {
     ("GET", "/api/bookings"): "read:bookings",
     ("GET", "/api/bookings/{booking_id}"): "read:bookings",
     ("GET", "/api/waitlist"): "read:bookings",
+    ("GET", "/api/waitlist/position"): "read:grid",
     ("POST", "/api/bookings"): "book",
     ("POST", "/api/bookings/{booking_id}/cancel"): "book",
     ("PATCH", "/api/bookings/{booking_id}"): "book",

@@ -118,6 +118,8 @@ async def test_sigterm_drains_and_then_reaches_whoever_listened_before(app: Lite
     try:
         with draining_on_sigterm(app):
             signal.raise_signal(signal.SIGTERM)
+            assert heard == [], "first those are told who watch, in the loop"
+            await asyncio.sleep(0)
         assert heard == [True]
         signal.raise_signal(signal.SIGTERM)
         assert len(heard) == 2, "the listener is put back"

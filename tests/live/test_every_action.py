@@ -239,7 +239,7 @@ CHANGES_NO_GRID = {
     "PATCH /api/admin/screens/{screen_id}": "as its pairing",
     "DELETE /api/admin/screens/{screen_id}": "as its pairing; its socket is closed, which its own test sees",
 }
-ABOUT_SESSIONS = ("/api/auth/", "/api/ws-ticket", "/reset", "/verify")
+ABOUT_SESSIONS = ("/api/auth/", "/api/api-keys", "/api/admin/api-keys", "/api/ws-ticket", "/reset", "/verify")
 
 
 @pytest.fixture

@@ -247,6 +247,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListApiKeys
+         * @description One's own API keys, the revoked and expired ones too.
+         */
+        get: operations["list_api_keys"];
+        put?: never;
+        /**
+         * CreateApiKey
+         * @description Make an API key that acts for oneself, within its scopes. Send it as `Authorization: Bearer …`.
+         */
+        post: operations["create_api_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/api-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * RevokeApiKey
+         * @description Revoke one of one's own API keys for good.
+         */
+        delete: operations["revoke_api_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/clubs": {
         parameters: {
             query?: never;
@@ -1236,6 +1280,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListApiKeys
+         * @description The API keys of the club's members, in order of id, the revoked and expired ones too.
+         */
+        get: operations["admin_list_api_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/api-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * RevokeApiKey
+         * @description Revoke a member's API key for good. It acts in all clubs, so this takes a say in each of the member's.
+         */
+        delete: operations["admin_revoke_api_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1420,6 +1504,65 @@ export interface components {
             token: string;
             /** @description 8 to 128 characters. */
             password: string;
+        };
+        /**
+         * KeyDraft
+         * @description A key to be. The password is needed once ten minutes have passed since the login.
+         */
+        KeyDraft: {
+            name: string;
+            /**
+             * @description What it opens.
+             *     - `read:grid`: clubs, courts, coaches, equipment, the grid (live too), days, prices, availability and quotes
+             *     - `read:bookings`: its owner's bookings and what they wait for
+             *     - `book`: book, move and cancel, join and leave the waitlist, claim; for its owner
+             *     - `read:staff`: read what its owner sees as staff under /api/admin
+             *     - `staff`: whatever its owner may as staff: change what is under /api/admin, and book, move and cancel for others
+             */
+            scopes: ("book" | "read:bookings" | "read:grid" | "read:staff" | "staff")[];
+            /** @default 365 */
+            expires_in_days: number;
+            /** @default null */
+            password: string | null;
+        };
+        /**
+         * NewKey
+         * @description A key that was just made. Keep `key`: it is told this once.
+         */
+        NewKey: {
+            id: number;
+            user_id: number;
+            name: string;
+            prefix: string;
+            scopes: string[];
+            created_at: string;
+            expires_at: string;
+            last_used_at: string | null;
+            revoked_at: string | null;
+            key: string;
+        };
+        /**
+         * KeyPage
+         * @description One's keys, all of them.
+         */
+        KeyPage: {
+            items: components["schemas"]["KeyWire"][];
+            next: string | null;
+        };
+        /**
+         * KeyWire
+         * @description A key without its secret; `prefix` is how it begins, `last_used_at` is true to the minute.
+         */
+        KeyWire: {
+            id: number;
+            user_id: number;
+            name: string;
+            prefix: string;
+            scopes: string[];
+            created_at: string;
+            expires_at: string;
+            last_used_at: string | null;
+            revoked_at: string | null;
         };
         /**
          * Clubs
@@ -2634,6 +2777,7 @@ export interface components {
          *     - `unsupported_media_type` (415): Send the body as application/json.
          *     - `body_too_large` (413): The body is too large.
          *     - `not_found` (404): There is nothing here that you may see.
+         *     - `misdirected_request` (421): This server does not answer for that host.
          *     - `method_not_allowed` (405): This address does not take that method. See the Allow header.
          *     - `rate_limited` (429): Too many requests. Wait for the time in Retry-After, then go on.
          *     - `precondition_required` (428): Send If-Match with the ETag of what you read, so that nobody's change is overwritten.
@@ -2645,6 +2789,7 @@ export interface components {
          *     - `forbidden` (403): You may not do this.
          *     - `suspended` (403): The club has suspended your bookings. What you have booked stays; ask the club's staff.
          *     - `csrf_failed` (403): Send the csrf_token of your login as X-CSRF-Token.
+         *     - `reauthentication_required` (403): Send your password with this: your login was some time ago.
          *     - `email_unverified` (403): Confirm your e-mail address first: open the link in the mail that was sent to you.
          *     - `invalid_link` (410): This link is used up, expired or not one of ours. Ask for a new one.
          *     - `pairing_over` (410): This pairing has expired, or its token was collected. Begin a new one.
@@ -2679,7 +2824,7 @@ export interface components {
          *     - `internal` (500): Something went wrong on our side. It has been noted; quote the request id if you report it.
          * @enum {string}
          */
-        ProblemCode: "invalid_request" | "malformed_json" | "unsupported_media_type" | "body_too_large" | "not_found" | "method_not_allowed" | "rate_limited" | "precondition_required" | "precondition_failed" | "conflict" | "unavailable" | "unauthenticated" | "bad_credentials" | "forbidden" | "suspended" | "csrf_failed" | "email_unverified" | "invalid_link" | "pairing_over" | "unknown_court" | "unknown_coach" | "unknown_equipment" | "unknown_user" | "bad_time" | "bad_duration" | "outside_hours" | "outside_horizon" | "closed" | "leaves_gap" | "slot_taken" | "coach_unavailable" | "equipment_unavailable" | "price_changed" | "quota_exceeded" | "not_cancellable" | "not_movable" | "slot_free" | "already_waiting" | "waits_too_often" | "too_late" | "not_waiting" | "not_offered" | "already_offered" | "offer_expired" | "own_clash" | "idempotency_key_reused" | "capacity_in_use" | "internal";
+        ProblemCode: "invalid_request" | "malformed_json" | "unsupported_media_type" | "body_too_large" | "not_found" | "misdirected_request" | "method_not_allowed" | "rate_limited" | "precondition_required" | "precondition_failed" | "conflict" | "unavailable" | "unauthenticated" | "bad_credentials" | "forbidden" | "suspended" | "csrf_failed" | "reauthentication_required" | "email_unverified" | "invalid_link" | "pairing_over" | "unknown_court" | "unknown_coach" | "unknown_equipment" | "unknown_user" | "bad_time" | "bad_duration" | "outside_hours" | "outside_horizon" | "closed" | "leaves_gap" | "slot_taken" | "coach_unavailable" | "equipment_unavailable" | "price_changed" | "quota_exceeded" | "not_cancellable" | "not_movable" | "slot_free" | "already_waiting" | "waits_too_often" | "too_late" | "not_waiting" | "not_offered" | "already_offered" | "offer_expired" | "own_clash" | "idempotency_key_reused" | "capacity_in_use" | "internal";
     };
     responses: never;
     parameters: never;
@@ -2945,6 +3090,70 @@ export interface operations {
                 "application/json": components["schemas"]["Reset"];
             };
         };
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list_api_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyPage"];
+                };
+            };
+        };
+    };
+    create_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyDraft"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+        };
+    };
+    revoke_api_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Request fulfilled, nothing follows */
             204: {
@@ -4854,6 +5063,53 @@ export interface operations {
             header?: never;
             path: {
                 row_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    admin_list_api_keys: {
+        parameters: {
+            query?: {
+                club?: string | null;
+                /** @description The `next` of the page before. */
+                cursor?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyPage"];
+                };
+            };
+        };
+    };
+    admin_revoke_api_key: {
+        parameters: {
+            query?: {
+                club?: string | null;
+            };
+            header?: never;
+            path: {
+                key_id: number;
             };
             cookie?: never;
         };
