@@ -33,6 +33,7 @@ from server.edge import (
     auth,
     availability,
     bookings,
+    calendars,
     catalogue,
     door,
     grid,
@@ -82,6 +83,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *live.handlers,
     *screens.handlers,
     *bookings.handlers,
+    *calendars.handlers,
     *waitlist.handlers,
     *admin.handlers,
 ]

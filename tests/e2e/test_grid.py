@@ -67,6 +67,9 @@ async def test_a_booking_in_one_browser_appears_in_the_other(browse: Browse) -> 
     on.set()
     await expect(drawer).to_contain_text("Court 1 is yours")
     await expect(pending).to_have_count(0)
+    async with page.expect_download() as download:
+        await drawer.get_by_role("link", name="Add to calendar").click()
+    assert "SUMMARY:Court 1" in (await (await download.value).path()).read_text()
     await drawer.get_by_role("button", name="Close").last.click()
     await expect(cell(page, 1, "10:00")).to_have_attribute("data-looks", "mine")
     await expect(cell(watching, 1, "10:00")).to_have_attribute("data-looks", "booked")

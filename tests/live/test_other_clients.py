@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.house import DAY, House
+from tests.javascript import PACKAGES, node
 from tests.live.conftest import StartServer, by_court
 from tests.live.test_fanout import flood
 
-ROOT = Path(__file__).resolve().parents[2]
 CLIENT = Path(__file__).with_name("client.mjs")
-
-
-def node() -> str:
-    """The Node that the page is built with."""
-    _, folder = runpy.run_path(str(ROOT / "ops" / "page.py"))["node"]()
-    return f"{folder}/node"
 
 
 @pytest.mark.page_tools
@@ -30,7 +23,7 @@ async def test_npms_ws_follows_the_grid_frame_by_frame(start: StartServer, house
     server = await start()
     program = await asyncio.create_subprocess_exec(
         node(), CLIENT, server.url, "riverside", str(DAY), how,
-        env={"PACKAGES": str(ROOT / "web" / "package.json")}, stdout=asyncio.subprocess.PIPE, limit=2**20,
+        env=PACKAGES, stdout=asyncio.subprocess.PIPE, limit=2**20,
     )  # fmt: skip
 
     async def shows() -> dict[str, Any]:

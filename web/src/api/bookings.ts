@@ -2,6 +2,7 @@
 
 import { queryOptions } from "@tanstack/react-query"
 import { addDays } from "../words/format"
+import { API } from "./address"
 import { api, content } from "./client"
 import type { components } from "./schema"
 
@@ -55,6 +56,11 @@ export const quoteQuery = (wanted: Wanted) =>
 export async function quote(wanted: Wanted, signal?: AbortSignal): Promise<Price> {
   const body = { ...wanted, user_email: null, waitlist: false, expected_total: null }
   return content(await api.POST("/api/quotes", { body, ...(signal ? { signal } : {}) }))
+}
+
+/** Where a booking is to be had as a file for calendars. */
+export function calendarAddress(id: string): string {
+  return `${API}/api/bookings/${id}/calendar`
 }
 
 /** One's own bookings of a local day. */

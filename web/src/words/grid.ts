@@ -84,6 +84,7 @@ export const booking = {
   done: (court: string, span: string) => `${court} is yours: ${span}.`,
   cancelBy: (moment: string) => `You can cancel until ${moment}.`,
   toBookings: "See my bookings",
+  toCalendar: "Add to calendar",
   alternative: (court: string, times: string, price: string) => `Book ${court}, ${times} · ${price}`,
   nearby: "These are free:",
   nothingNear: "Nothing else is free near that time. Choose another time above.",

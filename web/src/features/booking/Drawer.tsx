@@ -9,6 +9,7 @@ import { Button, buttonClass } from "../../ui/Button"
 import { Notice } from "../../ui/Notice"
 import { formatDate, formatMoney, formatSpan, formatTime, formatTimes } from "../../words/format"
 import { words } from "../../words/words"
+import { CalendarLink } from "../bookings/CalendarLink"
 import { rfc, type Scale } from "../grid/timeline"
 import type { Selection } from "../grid/view"
 import { Alternatives } from "./Alternatives"
@@ -134,6 +135,7 @@ function Done({ club, courts, booking, onClose }: Pick<Props, "club" | "courts" 
       <Lines price={booking.price} />
       <p>{words.booking.cancelBy(momentOf(booking.cancel_until, club.zone))}</p>
       <p className={styles["actions"]}>
+        <CalendarLink booking={booking.id} />
         <Link href="/bookings" className={buttonClass()}>
           {words.booking.toBookings}
         </Link>

@@ -5,6 +5,7 @@ import type { Booking } from "../../api/myBookings"
 import { formatMoney, formatSpan } from "../../words/format"
 import { words } from "../../words/words"
 import styles from "./Bookings.module.css"
+import { CalendarLink } from "./CalendarLink"
 import { usePlace } from "./usePlace"
 
 interface Props {
@@ -31,7 +32,12 @@ export function BookingItem({ booking, children }: Props) {
       <p className={styles["what"]}>
         {[court, ...extras, formatMoney(booking.price.total, booking.price.currency)].join(" · ")}
       </p>
-      {children && <div className={styles["actions"]}>{children}</div>}
+      {children && (
+        <div className={styles["actions"]}>
+          {children}
+          <CalendarLink booking={booking.id} />
+        </div>
+      )}
     </li>
   )
 }
