@@ -15,7 +15,7 @@ PYTHON ?= $(shell for name in python3 python python3.14 python3.13 python3.12 py
 	$$name -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo $$name && break; done)
 BIN := .venv/bin
 
-.PHONY: run test lint types bench lock schema clean help environment environment-run page
+.PHONY: run test lint types infra bench lock schema clean help environment environment-run page
 
 run: environment-run ## Run everything on http://127.0.0.1:8000 (PORT, HOST, COURTSIDE_HOME)
 	@$(PYTHON) ops/page.py build
@@ -35,6 +35,9 @@ types: environment ## Types (mypy strict, tsc strict)
 	$(BIN)/mypy
 	$(PYTHON) ops/page.py types
 
+infra: environment ## Check Dockerfile, Compose files, AWS template and workflows
+	@exec $(BIN)/python ops/infra.py
+
 bench: environment ## Benchmarks: a table, and JSON in bench-results/
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
@@ -45,7 +48,7 @@ schema: page ## Renew the page's types after a change of the API
 	$(BIN)/python ops/schema.py
 
 clean: ## Remove the environment, the built page and caches; the data in .courtside stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov *.egg-info \
+	rm -rf .venv .venv-infra .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov *.egg-info \
 		web/node_modules server/page tests/e2e/browser/node_modules
 	find server tests migrations -name __pycache__ -type d -exec rm -rf {} +
 

@@ -18,6 +18,8 @@ LOCKS = {
     "production": ("build",),
 }
 """Lock file → extras in it; the first is compiled first and binds the others to the same versions."""
+GROUPS = ("infra",)
+"""Lock files of a dependency group alone, without the project."""
 OPTIONS = (
     "--universal",
     "--python-version=3.11",
@@ -32,10 +34,12 @@ OPTIONS = (
 
 def compile_into(folder: Path, name: str, more: list[str]) -> None:
     """Write `folder`/NAME.txt; what is in it already is kept where it may be."""
-    extras = [f"--extra={extra}" for extra in LOCKS[name]]
+    chosen = (
+        ["pyproject.toml", *(f"--extra={extra}" for extra in LOCKS[name])] if name in LOCKS else [f"--group={name}"]
+    )
     bound = [] if name == "dev" else [f"--constraints={folder / 'dev.txt'}"]
     output = folder / f"{name}.txt"
-    command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", *OPTIONS, *extras, *bound, *more]
+    command = [sys.executable, "-m", "uv", "pip", "compile", *chosen, *OPTIONS, *bound, *more]
     subprocess.run([*command, "--output-file", str(output)], cwd=ROOT, check=True)
 
 
@@ -44,11 +48,11 @@ def main(arguments: list[str]) -> int:
     more = [argument for argument in arguments if argument != "--check"]
     kept = ROOT / "requirements"
     if "--check" not in arguments:
-        for name in LOCKS:
+        for name in (*LOCKS, *GROUPS):
             compile_into(kept, name, more)
         return 0
     with tempfile.TemporaryDirectory() as temporary:
-        for name in LOCKS:
+        for name in (*LOCKS, *GROUPS):
             fresh = Path(temporary) / f"{name}.txt"
             fresh.write_text((kept / f"{name}.txt").read_text())
             compile_into(Path(temporary), name, more)
