@@ -43,6 +43,7 @@ from server.edge import (
     openapi,
     page,
     screens,
+    totp,
     waitlist,
 )
 from server.edge.bodies import Bodies
@@ -75,6 +76,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *openapi.handlers,
     *health.handlers,
     *auth.handlers,
+    *totp.handlers,
     *api_keys.handlers,
     *links.handlers,
     *catalogue.handlers,

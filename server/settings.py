@@ -45,6 +45,8 @@ class Settings:
     """`none` for a page on another site: browsers then want HTTPS."""
     jwt_algorithm: str = "HS256"
     jwt_expire_minutes: int = 1440
+    require_staff_totp: bool = False
+    """Whether staff without a second factor are players."""
     smtp_host: str = ""
     smtp_port: int = 587
     smtp_user: str = ""
@@ -160,6 +162,7 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         cookie_samesite=choice("COOKIE_SAMESITE", "lax", ("lax", "none")),
         jwt_algorithm=choice("JWT_ALGORITHM", "HS256", JWT_ALGORITHMS),
         jwt_expire_minutes=number("JWT_EXPIRE_MINUTES", 1440, 1, 60 * 24 * 366),
+        require_staff_totp=choice("REQUIRE_STAFF_TOTP", "false", ("true", "false")) == "true",
         smtp_host=text("SMTP_HOST"),
         smtp_port=number("SMTP_PORT", 587, 1, 65535),
         smtp_user=text("SMTP_USER"),

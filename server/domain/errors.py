@@ -141,6 +141,20 @@ class BadCredentials(Refusal):
     status = 401
 
 
+class TotpRequired(Refusal):
+    """Send the code of your second factor as `totp` too: six digits from your app, or a recovery code."""
+
+    code = "totp_required"
+    status = 401
+
+
+class TotpWrong(Refusal):
+    """This code is not right, or was used already. Wait for the next one."""
+
+    code = "totp_wrong"
+    status = 401
+
+
 class Forbidden(Refusal):
     """You may not do this."""
 
@@ -152,6 +166,13 @@ class Suspended(Refusal):
     """The club has suspended your bookings. What you have booked stays; ask the club's staff."""
 
     code = "suspended"
+    status = 403
+
+
+class TotpEnrolmentRequired(Refusal):
+    """Staff work needs a second factor here. Set one up in your account, then go on."""
+
+    code = "totp_enrolment_required"
     status = 403
 
 

@@ -38,6 +38,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     session_version: int
     operator: bool = False
     """Runs the installation: may found clubs, also the first one, in which nobody has a role yet."""
+    awaits_totp: bool = False
+    """Staff without the second factor that REQUIRE_STAFF_TOTP asks of them: until they have one, players."""
     memberships: dict[int, Membership] = {}
     """Club id → standing."""
 

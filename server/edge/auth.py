@@ -11,7 +11,16 @@ from litestar.datastructures import Cookie
 from litestar.params import JSONBody
 
 from server.context import Context
-from server.domain.errors import BadCredentials, CsrfFailed, Forbidden, InvalidLink, InvalidRequest, Unauthenticated
+from server.domain.errors import (
+    BadCredentials,
+    CsrfFailed,
+    Forbidden,
+    InvalidLink,
+    InvalidRequest,
+    TotpRequired,
+    TotpWrong,
+    Unauthenticated,
+)
 from server.domain.people import Role
 from server.edge.errors import problems
 from server.edge.identity import ACCESS_COOKIE, claims_of, identity_of
@@ -56,6 +65,9 @@ class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     email: Email
     password: Password
+    totp: Annotated[str, msgspec.Meta(max_length=64, description="Where the second factor is on: its code.")] | None = (
+        None
+    )
     cookies: bool = False
 
 
@@ -152,7 +164,7 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]) -> Accepted:
     """Make an account and mail a link to confirm its address. One may log in at once."""
     await limit_guesses(request, data.email)
-    await accounts.register(_context(request), email=data.email, password=data.password, name=data.name)
+    await accounts.register(context_of(request), email=data.email, password=data.password, name=data.name)
     request.app.state.waker.wake()
     return Accepted("A mail is on its way. Open the link in it to confirm your address.")
 
@@ -160,7 +172,7 @@ async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]
 @post("/api/auth/verify", status_code=204, tags=["auth"], responses=problems(InvalidLink))
 async def verify(request: Request[Any, Any, Any], data: JSONBody[Link]) -> None:
     """Confirm an address with the token of the mailed link."""
-    _forget(request, await accounts.verify(_context(request), token=data.token))
+    forget_user(request, await accounts.verify(context_of(request), token=data.token))
 
 
 @post("/api/auth/verify/resend", status_code=202, tags=["auth"])
@@ -179,7 +191,7 @@ async def forgot(request: Request[Any, Any, Any], data: JSONBody[Forgotten]) -> 
     await limit_guesses(request, data.email)
     pace = asyncio.ensure_future(asyncio.sleep(FORGOT_SECONDS))
     try:
-        await accounts.forgot(_context(request), email=data.email)
+        await accounts.forgot(context_of(request), email=data.email)
         request.app.state.waker.wake()
         await pace
     finally:
@@ -190,7 +202,7 @@ async def forgot(request: Request[Any, Any, Any], data: JSONBody[Forgotten]) -> 
 @post("/api/auth/reset", status_code=204, tags=["auth"], responses=problems(InvalidLink, InvalidRequest))
 async def reset(request: Request[Any, Any, Any], data: JSONBody[Reset]) -> None:
     """Set a new password with the token of the mailed link; all sessions end."""
-    _forget(request, await accounts.reset(_context(request), token=data.token, password=data.password))
+    forget_user(request, await accounts.reset(context_of(request), token=data.token, password=data.password))
 
 
 @post("/api/auth/password", status_code=200, tags=["auth"], responses=problems(BadCredentials, InvalidRequest))
@@ -201,21 +213,21 @@ async def change_password(
     identity, claims = identity_of(request), claims_of(request)
     await limit_guesses(request, str(identity.user_id))
     session = await accounts.change_password(
-        _context(request),
+        context_of(request),
         user_id=identity.user_id,
         old_password=data.old_password,
         new_password=data.new_password,
         cookies=claims.csrf is not None,
     )
-    _forget(request, identity.user_id)
-    return _answer(request, session)
+    forget_user(request, identity.user_id)
+    return session_answer(request, session)
 
 
 @get("/api/auth/me", tags=["auth"])
 async def me(request: Request[Any, Any, Any]) -> Response[Me]:
     """The own account."""
     identity, claims = identity_of(request), claims_of(request)
-    account = await sessions.me(_context(request), identity.user_id)
+    account = await sessions.me(context_of(request), identity.user_id)
     return Response(
         Me(
             id=account.id,
@@ -236,18 +248,24 @@ async def me(request: Request[Any, Any, Any]) -> Response[Me]:
 # -- sessions ------------------------------------------------------------------------------------------------
 
 
-@post("/api/auth/login", status_code=200, tags=["auth"], responses=problems(BadCredentials, Forbidden, InvalidRequest))
+@post(
+    "/api/auth/login",
+    status_code=200,
+    tags=["auth"],
+    responses=problems(BadCredentials, TotpRequired, TotpWrong, Forbidden, InvalidRequest),
+)
 async def login(request: Request[Any, Any, Any], data: JSONBody[Login]) -> Response[Tokens | CookieSession]:
     """Begin a session."""
     await limit_guesses(request, data.email)
     session = await sessions.login(
-        _context(request),
+        context_of(request),
         email=data.email,
         password=data.password,
+        totp=data.totp,
         cookies=data.cookies,
         from_here=is_from_here(request.scope, _settings(request).trusted_proxies),
     )
-    return _answer(request, session)
+    return session_answer(request, session)
 
 
 @post("/api/auth/refresh", status_code=200, tags=["auth"], responses=problems(Unauthenticated, CsrfFailed))
@@ -263,13 +281,13 @@ async def refresh(
     if not (token or in_cookie):
         raise Unauthenticated("Send your refresh_token.")
     session = await sessions.refresh(
-        _context(request),
+        context_of(request),
         token or in_cookie or "",
         cookies=token is None,
         csrf=header_of(request, b"x-csrf-token"),
         from_here=is_from_here(request.scope, _settings(request).trusted_proxies),
     )
-    return _answer(request, session)
+    return session_answer(request, session)
 
 
 @post("/api/auth/logout", status_code=204, tags=["auth"], responses=problems(InvalidRequest))
@@ -278,12 +296,12 @@ async def logout(request: Request[Any, Any, Any], data: JSONBody[Logout | None] 
     claims = claims_of(request)
     wanted = data or Logout()
     await sessions.logout(
-        _context(request),
+        context_of(request),
         claims,
         refresh_token=wanted.refresh_token,
         everywhere=wanted.everywhere,
     )
-    _forget(request, claims.user_id)
+    forget_user(request, claims.user_id)
     gone = [
         Cookie(key=ACCESS_COOKIE, path="/", max_age=0, **_cookie_rules(request)),
         Cookie(key=REFRESH_COOKIE, path=REFRESH_PATH, max_age=0, **_cookie_rules(request)),
@@ -291,7 +309,8 @@ async def logout(request: Request[Any, Any, Any], data: JSONBody[Logout | None] 
     return Response(None, status_code=204, cookies=gone if claims.csrf is not None else [], headers=NO_STORE)
 
 
-def _answer(request: Request[Any, Any, Any], session: Session) -> Response[Tokens | CookieSession]:
+def session_answer(request: Request[Any, Any, Any], session: Session) -> Response[Tokens | CookieSession]:
+    """A session as it is handed out, its cookies set where it has them."""
     user = _user(session.account)
     if session.csrf_token is None:
         tokens = Tokens(
@@ -331,16 +350,17 @@ def _user(account: Account) -> User:
     return User(id=account.id, email=account.email, name=account.name, role=account.role)
 
 
-def _context(request: Request[Any, Any, Any]) -> Context:
+def context_of(request: Request[Any, Any, Any]) -> Context:
+    """Settings, pool, Redis and clock."""
     context: Context = request.app.state.context
     return context
 
 
 def _settings(request: Request[Any, Any, Any]) -> Settings:
-    return _context(request).settings
+    return context_of(request).settings
 
 
-def _forget(request: Request[Any, Any, Any], user_id: int) -> None:
+def forget_user(request: Request[Any, Any, Any], user_id: int) -> None:
     """What this process remembers of a user is out of date."""
     request.app.state.identities.forget(user_id)
 

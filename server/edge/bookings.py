@@ -152,7 +152,7 @@ async def book(request: Request[Any, Any, Any], data: JSONBody[NewBooking]) -> R
 
 @get(
     "/api/bookings",
-    responses=problems(errors.BadTime, errors.Forbidden, errors.NotFound),
+    responses=problems(errors.BadTime, errors.Forbidden, errors.TotpEnrolmentRequired, errors.NotFound),
     opt=documented(query=BookingQuery),
     tags=["bookings"],
     summary="List bookings",

@@ -20,7 +20,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from server.domain.catalogue import Catalogue
-from server.domain.errors import CsrfFailed, Forbidden, NotFound, Refusal, Unauthenticated
+from server.domain.errors import CsrfFailed, Forbidden, NotFound, Refusal, TotpEnrolmentRequired, Unauthenticated
 from server.domain.people import Identity, Screen
 from server.edge.errors import problem_response
 from server.edge.open_routes import is_open, is_open_to_screens
@@ -226,7 +226,7 @@ def claims_of(request: Connection) -> Claims:
 
 def require_staff(request: Connection, club_id: int) -> Identity:
     """Who is asking, if staff or admin of the club. Raises `Forbidden` otherwise, or as `identity_of` does."""
-    identity = identity_of(request)
+    identity = _with_factor(request)
     if not identity.is_staff_of(club_id):
         raise Forbidden("This is for the club's staff.")
     return identity
@@ -234,7 +234,7 @@ def require_staff(request: Connection, club_id: int) -> Identity:
 
 def require_admin(request: Connection, club_id: int) -> Identity:
     """Who is asking, if admin of the club. Raises `Forbidden` otherwise, or as `identity_of` does."""
-    identity = identity_of(request)
+    identity = _with_factor(request)
     if identity.role_in(club_id) != "admin":
         raise Forbidden("This is for the club's administrators.")
     return identity
@@ -242,9 +242,17 @@ def require_admin(request: Connection, club_id: int) -> Identity:
 
 def require_founder(request: Connection) -> Identity:
     """Who is asking, if allowed to found a club. Raises `Forbidden` otherwise, or as `identity_of` does."""
-    identity = identity_of(request)
+    identity = _with_factor(request)
     if not identity.may_found_clubs:
         raise Forbidden("New clubs are made by an administrator.")
+    return identity
+
+
+def _with_factor(request: Connection) -> Identity:
+    """Who is asking for what is the staff's. Raises `TotpEnrolmentRequired` for staff who lack what that needs here."""
+    identity = identity_of(request)
+    if identity.awaits_totp:
+        raise TotpEnrolmentRequired
     return identity
 
 

@@ -277,6 +277,8 @@ def _common(operation: Json, method: str, path: str) -> Iterator[type[Refusal]]:
         yield errors.Unauthenticated
         if (method.upper(), path) not in OPEN_TO_SCREENS:
             yield errors.Forbidden
+        if path.startswith("/api/admin/"):
+            yield errors.TotpEnrolmentRequired
         if method in MUTATING:
             yield errors.CsrfFailed
     parameters = operation.get("parameters", ())

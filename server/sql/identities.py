@@ -22,6 +22,7 @@ SELECT
     u.session_version,
     u.operator,
     u.demo,
+    factor.second_factor,
     member.memberships,
     coalesce(ended.sessions, '{}') AS ended_sessions
 FROM unnest($1::bigint[], $2::bigint[]) AS known (id, stamp)
@@ -42,10 +43,15 @@ LEFT JOIN LATERAL (
     WHERE r.user_id = known.id AND r.revoked_at > $3
 ) AS ended ON true
 CROSS JOIN LATERAL (
+    SELECT EXISTS (
+        SELECT FROM totp AS t WHERE t.user_id = known.id AND t.confirmed_at IS NOT NULL
+    ) AS second_factor
+) AS factor
+CROSS JOIN LATERAL (
     SELECT hashtextextended(
         jsonb_build_array(
             u.id, u.suspended_at, u.email, u.name, u.verified_at, u.session_version, u.operator, u.demo,
-            member.memberships, ended.sessions
+            factor.second_factor, member.memberships, ended.sessions
         )::text, 0
     ) AS stamp
 ) AS standing

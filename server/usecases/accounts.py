@@ -20,6 +20,8 @@ from server.sql.audit import insert_audit
 from server.sql.connection import Connection, acquire
 from server.sql.outbox import insert_outbox
 from server.sql.sessions import delete_old_links, delete_old_tokens
+from server.sql.totp import delete_totp
+from server.usecases import totp
 from server.usecases.ids import uuid7
 from server.usecases.passwords import hash_password, match_passwords
 from server.usecases.sessions import Session, begin_session
@@ -158,9 +160,7 @@ async def change_password(
     password_hash = await hash_password(new_password)
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
-        locked = await sql.lock_account(conn, user_id)
-        if locked is None or locked["suspended_at"] is not None:
-            raise bad_token()
+        locked = await _lock_active(conn, user_id)
         if locked["password_hash"] != account["password_hash"]:
             raise BadCredentials("The old password is not right.")
         session_version = await sql.update_password(conn, user_id, password_hash)
@@ -176,10 +176,49 @@ async def change_password(
         return await begin_session(context, conn, locked, session_version=session_version, cookies=cookies, now=now)
 
 
+async def enable_totp(context: Context, *, user_id: int, code: str, cookies: bool) -> tuple[list[str], Session]:
+    """Turn one's second factor on with a first code of it; all sessions end, and the one returned begins.
+
+    With it come the recovery codes. Raises `TotpWrong`, `RateLimited`, `Conflict` if nothing was begun.
+    """
+    now = context.clock()
+    async with acquire(context.pool) as conn, conn.transaction():
+        locked = await _lock_active(conn, user_id)
+        codes = await totp.confirm_enrolment(conn, user_id, code, now)
+        if isinstance(codes, list):
+            session_version = await sql.update_sessions_ended(conn, user_id)
+            return codes, await begin_session(
+                context, conn, locked, session_version=session_version, cookies=cookies, now=now
+            )
+    raise codes  # after the commit, so that the wrong code stays counted
+
+
+async def disable_totp(context: Context, *, user_id: int, code: str, cookies: bool) -> Session:
+    """Turn one's second factor off with a last code of it; all sessions end, and the one returned begins.
+
+    Raises `TotpWrong`, `RateLimited`, `Conflict` if it is not on.
+    """
+    now = context.clock()
+    async with acquire(context.pool) as conn, conn.transaction():
+        locked = await _lock_active(conn, user_id)
+        refusal = await totp.turn_off(conn, user_id, code, now)
+        if refusal is None:
+            session_version = await sql.update_sessions_ended(conn, user_id)
+            return await begin_session(context, conn, locked, session_version=session_version, cookies=cookies, now=now)
+    raise refusal  # as above
+
+
+async def _lock_active(conn: Connection, user_id: int) -> asyncpg.Record:
+    locked = await sql.lock_account(conn, user_id)
+    if locked is None or locked["suspended_at"] is not None:
+        raise bad_token()
+    return locked
+
+
 async def create_admin(context: Context, *, email: str, password: str, name: str = "") -> int:
     """Make whoever has the address an operator and admin of every club, with this password; the user.
 
-    For the console: it needs no permission, and it confirms the address. With no club yet the operator founds
+    For the console: it needs no permission, it confirms the address, and it takes a second factor away. With no club yet the operator founds
     the first one and becomes its admin. Raises `InvalidRequest`, `Unavailable`.
     """
     email, password, name = normal_email(email), normal_password(password), normal_name(name)
@@ -192,6 +231,7 @@ async def create_admin(context: Context, *, email: str, password: str, name: str
             await sql.lock_account(conn, user_id)
             await sql.update_password(conn, user_id, password_hash)
             await sql.update_operator(conn, user_id)
+            await delete_totp(conn, user_id)
         else:
             user_id = await sql.insert_user(
                 conn, email=email, name=name, password_hash=password_hash, verified_at=now, now=now, operator=True

@@ -21,6 +21,7 @@ from server.sql.connection import OUT_OF_REACH, Connection, acquire
 from server.usecases.gathering import Gathering
 from server.usecases.identities import ACQUIRE_SECONDS, IDLE, MAX_AGE, keep_refreshing
 from server.usecases.ids import uuid7
+from server.usecases.say import has_say_over
 from server.usecases.tokens import bad_token, digest
 
 KEY_PREFIX = "courtside_"
@@ -104,19 +105,15 @@ async def revoke_key(context: Context, user_id: int, key_id: int) -> None:
 
 
 async def revoke_key_of_member(context: Context, actor: Identity, club_id: int, key_id: int) -> None:
-    """End a member's key. It acts in every club, so it takes what renaming its owner takes: staff of each club in
-    which the owner is a player, an administrator where more, or an operator. Raises `NotFound`, `Forbidden`."""
+    """End a member's key. It acts in every club, so it takes a say in each. Raises `NotFound`, `Forbidden`."""
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
         key = _stored(await sql.fetch_api_key(conn, key_id))
-        roles = {row["club_id"]: row["role"] for row in await users.list_roles(conn, key.user_id)}
-        if club_id not in roles:
+        owner = await accounts.lock_account(conn, key.user_id)
+        if owner is None or await users.fetch_person(conn, club_id=club_id, user_id=key.user_id) is None:
             raise NotFound(NO_KEY)
-        for club, role in roles.items():
-            if not (
-                actor.operator or (actor.is_staff_of(club) if role == "player" else actor.role_in(club) == "admin")
-            ):
-                raise Forbidden("This key acts where you have no say, too. Suspend the member of your club instead.")
+        if not await has_say_over(conn, actor, owner):
+            raise Forbidden("This key acts where you have no say, too. Suspend the member of your club instead.")
         if await sql.update_revoked(conn, key_id, now):
             await _audit(conn, now, "api_key.revoked", actor.user_id, key, club_id=club_id)
 

@@ -228,7 +228,16 @@ class Identities:
             if admitted
             else None
         )
+        if identity and self._context.settings.require_staff_totp and not row["second_factor"]:
+            identity = _without_say(identity)
         return _Known(identity, row["stamp"], frozenset(row["ended_sessions"]), now)
+
+
+def _without_say(identity: Identity) -> Identity:
+    """Staff and operators as players, until they have a second factor; players as they are."""
+    if not identity.operator and all(member.role == "player" for member in identity.memberships.values()):
+        return identity
+    return msgspec.structs.replace(identity.as_player(), awaits_totp=True)
 
 
 def _make_room(remembered: dict[Any, Any], limit: int) -> None:

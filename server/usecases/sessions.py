@@ -19,6 +19,7 @@ from server.sql.connection import Connection, acquire
 from server.usecases.ids import uuid7
 from server.usecases.passwords import hash_password, is_outdated, match_passwords
 from server.usecases.tokens import Claims, csrf_token, digest, issue_access_token
+from server.usecases.totp import check_code
 
 REFRESH_LIFE = timedelta(days=30)
 ROTATION_GRACE = timedelta(seconds=10)
@@ -48,12 +49,20 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def login(
-    context: Context, *, email: str, password: str, cookies: bool = False, from_here: bool = True
+    context: Context,
+    *,
+    email: str,
+    password: str,
+    totp: str | None = None,
+    cookies: bool = False,
+    from_here: bool = True,
 ) -> Session:
     """Begin a session with an address and a password.
 
     `from_here`: whether the request came over the loopback address; demo accounts log in no other way. Two accounts may be meant, the confirmed one of the address and the newest that is not; the password decides.
-    Raises `BadCredentials`, `Forbidden` for a suspended account, `InvalidRequest`, `Unavailable`.
+    `totp` is the code of the second factor, where the account has one.
+    Raises `BadCredentials`, `TotpRequired`, `TotpWrong`, `RateLimited` after too many wrong codes, `Forbidden` for a
+    suspended account, `InvalidRequest`, `Unavailable`.
     """
     email = normal_email(email)
     async with acquire(context.pool) as conn:
@@ -81,9 +90,13 @@ async def login(
             raise Forbidden("This account is suspended. Ask your club.")
         if renewed is not None:
             await accounts.update_password_hash(conn, locked["id"], renewed)
-        return await begin_session(
-            context, conn, locked, session_version=locked["session_version"], cookies=cookies, now=now
-        )
+        refusal = await check_code(conn, locked["id"], totp, now)
+        if refusal is None:
+            return await begin_session(
+                context, conn, locked, session_version=locked["session_version"], cookies=cookies, now=now
+            )
+    # After the commit: raised inside, it would undo the count of wrong codes.
+    raise refusal
 
 
 async def begin_session(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from litestar import Response, get, patch, post
+from litestar import Response, delete, get, patch, post
 from litestar.params import JSONBody
 from msgspec import UNSET, UnsetType
 
@@ -29,6 +29,7 @@ from server.edge.errors import problems
 from server.edge.identity import require_staff
 from server.edge.requests import PathId, documented, query_of
 from server.usecases import users as usecases
+from server.usecases.totp import reset_for_member
 from server.usecases.users import Change, Person
 
 PersonName = Annotated[str, msgspec.Meta(max_length=100)]
@@ -193,4 +194,20 @@ def _context(request: AnyRequest) -> Context:
     return context
 
 
-handlers = [list_users, create_user, read_user, change_user]
+@delete(
+    "/api/admin/users/{user_id:int}/totp",
+    status_code=204,
+    tags=["admin"],
+    opt=documented(query=ClubQuery),
+    responses=problems(errors.NotFound, errors.Forbidden),
+)
+async def reset_totp(request: AnyRequest, user_id: PathId) -> None:
+    """Take the second factor of a member who has lost it away; all sessions of the member end. It guards all clubs of
+    the member, so this takes a say in each."""
+    club = await club_of(request)
+    actor = require_staff(request, club.club_id)
+    await reset_for_member(_context(request), actor, club.club_id, user_id)
+    request.app.state.identities.forget(user_id)
+
+
+handlers = [list_users, create_user, read_user, change_user, reset_totp]
