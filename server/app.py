@@ -40,6 +40,7 @@ from server.edge import (
     health,
     links,
     live,
+    me,
     openapi,
     page,
     screens,
@@ -65,6 +66,7 @@ from server.usecases.catalogue import Catalogues
 from server.usecases.closures import Closures
 from server.usecases.desk import Desks
 from server.usecases.occupancy import Occupancy
+from server.usecases.privacy import Erasure
 from server.usecases.waitlist import Waitlist
 from server.usecases.wake import Waker
 
@@ -77,6 +79,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *health.handlers,
     *auth.handlers,
     *totp.handlers,
+    *me.handlers,
     *api_keys.handlers,
     *links.handlers,
     *catalogue.handlers,
@@ -118,6 +121,7 @@ async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
     app.state.occupancy = occupancy
     app.state.bookings = Bookings(context, catalogues, desks)
     app.state.waitlist = Waitlist(context, catalogues, desks, app.state.bookings)
+    app.state.erasure = Erasure(context, app.state.bookings, app.state.waitlist)
     app.state.closures = Closures(context, catalogues, desks)
     app.state.bodies = Bodies()
     app.state.waker = waker

@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 PLACEHOLDER_SECRET = "<generate_strong_secret>"  # noqa: S105 - the guide's placeholder, refused below
 MIN_SECRET_BYTES = 32
 JWT_ALGORITHMS = ("HS256", "HS384", "HS512")
+MOST_DAYS = 36_500
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -47,6 +48,16 @@ class Settings:
     jwt_expire_minutes: int = 1440
     require_staff_totp: bool = False
     """Whether staff without a second factor are players."""
+    retention_outbox_days: int = 7
+    """How long a mail or job that is done is remembered; its secrets go at once."""
+    retention_parked_days: int = 90
+    """How long one that was set aside waits for somebody."""
+    retention_history_days: int = 365
+    """How long it is known who waited, or played along, on a day that is past."""
+    retention_account_days: int = 1095
+    """When a player who neither logged in nor played for so long is forgotten; 0: never."""
+    retention_mail_days: int = 30
+    """How long mails that are written as files stay."""
     smtp_host: str = ""
     smtp_port: int = 587
     smtp_user: str = ""
@@ -163,6 +174,11 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         jwt_algorithm=choice("JWT_ALGORITHM", "HS256", JWT_ALGORITHMS),
         jwt_expire_minutes=number("JWT_EXPIRE_MINUTES", 1440, 1, 60 * 24 * 366),
         require_staff_totp=choice("REQUIRE_STAFF_TOTP", "false", ("true", "false")) == "true",
+        retention_outbox_days=number("RETENTION_OUTBOX_DAYS", 7, 1, MOST_DAYS),
+        retention_parked_days=number("RETENTION_PARKED_DAYS", 90, 1, MOST_DAYS),
+        retention_history_days=number("RETENTION_HISTORY_DAYS", 365, 1, MOST_DAYS),
+        retention_account_days=number("RETENTION_ACCOUNT_DAYS", 1095, 0, MOST_DAYS),
+        retention_mail_days=number("RETENTION_MAIL_DAYS", 30, 1, MOST_DAYS),
         smtp_host=text("SMTP_HOST"),
         smtp_port=number("SMTP_PORT", 587, 1, 65535),
         smtp_user=text("SMTP_USER"),

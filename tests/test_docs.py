@@ -31,12 +31,14 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 API = ROOT / "docs" / "api.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+PRIVACY = ROOT / "docs" / "privacy.md"
 LIVE = ROOT / "docs" / "live-protocol.md"
 DOCUMENTS = [
     README,
     API,
     ARCHITECTURE,
     LIVE,
+    PRIVACY,
     *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
     *command_blocks.documents(),
 ]

@@ -302,11 +302,17 @@ async def logout(request: Request[Any, Any, Any], data: JSONBody[Logout | None] 
         everywhere=wanted.everywhere,
     )
     forget_user(request, claims.user_id)
-    gone = [
+    return Response(None, status_code=204, cookies=ended_cookies(request), headers=NO_STORE)
+
+
+def ended_cookies(request: Request[Any, Any, Any]) -> list[Cookie]:
+    """What takes the cookies of a session away, if it has any."""
+    if claims_of(request).csrf is None:
+        return []
+    return [
         Cookie(key=ACCESS_COOKIE, path="/", max_age=0, **_cookie_rules(request)),
         Cookie(key=REFRESH_COOKIE, path=REFRESH_PATH, max_age=0, **_cookie_rules(request)),
     ]
-    return Response(None, status_code=204, cookies=gone if claims.csrf is not None else [], headers=NO_STORE)
 
 
 def session_answer(request: Request[Any, Any, Any], session: Session) -> Response[Tokens | CookieSession]:

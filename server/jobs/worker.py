@@ -29,11 +29,14 @@ from server.live.feed import Feed, News
 from server.live.redis import create_redis
 from server.settings import Settings
 from server.sql.connection import OUT_OF_REACH, create_pool
+from server.usecases.bookings import Bookings
 from server.usecases.catalogue import Catalogues
 from server.usecases.desk import Desks
-from server.usecases.housekeeping import clear_away
+from server.usecases.housekeeping import clear_away, forget_people
 from server.usecases.notifications import deliver_due
+from server.usecases.privacy import Erasure
 from server.usecases.promotion import work_off_due
+from server.usecases.waitlist import Waitlist
 from server.usecases.wake import JOB, QUEUE, arq_client
 
 SWEEP_INTERVAL = 2.0
@@ -120,6 +123,8 @@ async def tend(context: Context, signals: Signals) -> None:
         feed.tell_people(concerns_of(settlement.writes))
 
     desks = Desks(context, catalogues, after_commit=after_commit)
+    bookings = Bookings(context, catalogues, desks)
+    erasure = Erasure(context, bookings, Waitlist(context, catalogues, desks, bookings))
     await feed.start_telling()
     sweepers = {
         asyncio.create_task(keep_up("promotions", lambda: promote(context, desks, signals), signals)),
@@ -127,7 +132,7 @@ async def tend(context: Context, signals: Signals) -> None:
     }
     helpers = [
         asyncio.create_task(keep_up("arq", lambda: serve_arq(context.settings, signals), signals)),
-        asyncio.create_task(keep_up("housekeeping", lambda: keep_house(context, signals), signals)),
+        asyncio.create_task(keep_up("housekeeping", lambda: keep_house(context, erasure, signals), signals)),
     ]
     try:
         await signals.stopping.wait()
@@ -184,10 +189,11 @@ async def sweep(context: Context, signals: Signals) -> None:
             await _idle(signals.due, SWEEP_INTERVAL)
 
 
-async def keep_house(context: Context, signals: Signals) -> None:
-    """Clear away what is old, at the start and every hour."""
+async def keep_house(context: Context, erasure: Erasure, signals: Signals) -> None:
+    """Clear away what is old and forget who is to be forgotten, at the start and every hour."""
     while not signals.stopping.is_set():
         await clear_away(context)
+        await forget_people(context, erasure)
         await _idle(signals.stopping, HOUSEKEEPING_INTERVAL)
 
 

@@ -58,6 +58,14 @@ async def update_family_revoked(conn: Connection, *, family_id: UUID, user_id: i
     await conn.execute(UPDATE_FAMILY_REVOKED, family_id, user_id, now)
 
 
+UPDATE_SEEN = "UPDATE users SET last_seen_at = $2 WHERE id = $1"
+
+
+async def update_seen(conn: Connection, user_id: int, now: datetime) -> None:
+    """Note that a user, who is locked, logged in or renewed a session."""
+    await conn.execute(UPDATE_SEEN, user_id, now)
+
+
 DELETE_OLD_TOKENS = """
 DELETE FROM refresh_tokens WHERE token_hash IN (
     SELECT token_hash FROM refresh_tokens WHERE expires_at < $1 LIMIT $2

@@ -10,8 +10,11 @@ import asyncio
 import os
 import re
 import ssl
-from datetime import UTC
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email import policy
 from email.message import EmailMessage
+from email.parser import BytesParser
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +26,8 @@ TLS_FROM_THE_START_PORT = 465
 COMMAND_TIMEOUT = 15.0
 SEND_TIMEOUT = 40.0
 """Seconds for one mail, connecting included."""
+
+FILE_TIME = "%Y%m%dT%H%M%SZ"
 
 _ADDRESS = re.compile(r"\S*@\S*")
 _SECRET = re.compile(r"[A-Za-z0-9_\-+/=]{20,}")
@@ -71,6 +76,31 @@ def open_post(settings: Settings) -> Post:
     return SmtpPost(settings) if settings.smtp_host else FolderPost(settings.courtside_home / "mail")
 
 
+async def forget_address(settings: Settings, email: str) -> None:
+    """Delete the mails to an address that lie in this machine's folder."""
+    await asyncio.to_thread(_delete_mails, settings.courtside_home / "mail", lambda file: _is_to(file, email))
+
+
+async def forget_before(settings: Settings, moment: datetime) -> None:
+    """Delete the mails in this machine's folder that were written before then."""
+    first_kept = f"{moment.astimezone(UTC):{FILE_TIME}}"
+    await asyncio.to_thread(_delete_mails, settings.courtside_home / "mail", lambda file: file.name < first_kept)
+
+
+def _delete_mails(folder: Path, is_meant: Callable[[Path], bool]) -> None:
+    for file in folder.glob("*.eml"):
+        if is_meant(file):
+            file.unlink(missing_ok=True)
+
+
+def _is_to(file: Path, email: str) -> bool:
+    try:
+        message = BytesParser(policy=policy.default).parsebytes(file.read_bytes(), headersonly=True)
+    except FileNotFoundError:
+        return False
+    return any(address.addr_spec.lower() == email.lower() for address in message["To"].addresses)
+
+
 class FolderPost:
     """Writes each mail as `<UTC time>-<outbox id>.eml` (sorted by name: by time) into a folder of its own."""
 
@@ -80,7 +110,7 @@ class FolderPost:
     async def send(self, message: EmailMessage) -> None:
         moment = message["Date"].datetime.astimezone(UTC)
         outbox_id = str(message["Message-ID"]).strip("<>").partition("@")[0]
-        name = f"{moment:%Y%m%dT%H%M%SZ}-{outbox_id}.eml"
+        name = f"{moment:{FILE_TIME}}-{outbox_id}.eml"
         try:
             await asyncio.to_thread(self._write, name, message.as_bytes())
         except OSError as error:

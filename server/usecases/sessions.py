@@ -121,6 +121,7 @@ async def begin_session(
         now=now,
         expires_at=now + REFRESH_LIFE,
     )
+    await sessions.update_seen(conn, account["id"], now)
     access_token, expires_in = issue_access_token(
         context.settings,
         user_id=account["id"],
