@@ -13,9 +13,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
-    "dev": ("build", "embedded", "dev"),
+    "dev": ("build", "embedded", "otel", "dev"),
     "run": ("build", "embedded"),
-    "production": ("build",),
+    "production": ("build", "otel"),
 }
 """Lock file → extras in it; the first is compiled first and binds the others to the same versions."""
 GROUPS = ("infra",)

@@ -2,7 +2,7 @@
 
 `uvicorn server.app:app` serves it; `create_app` makes one with given settings and clock.
 
-The order of the layers, from the outside: `Telemetry` (request id, headers of every answer) → `HeadAsGet` → `Front`
+The order of the layers, from the outside: `Telemetry` (request id, headers of every answer, the log's line) → `HeadAsGet` → `Front`
 (hosts, headers for browsers) → Litestar's exception handler and CORS → the router → `IdentityMiddleware` (who
 asks) → `LimitsMiddleware` (how often) → `StrangersMiddleware` → the handler, which decodes its body. So a router's 404
 costs nothing, and a flood with broken tokens is counted before it is refused.
@@ -55,10 +55,11 @@ from server.edge.health import DatabaseCheck, draining_on_sigterm, start_drainin
 from server.edge.identity import IdentityMiddleware, StrangersMiddleware, remember_identities
 from server.edge.limits import LANES, LimitsMiddleware, RateLimiter
 from server.edge.requests import MAX_BODY_BYTES, JsonBody
-from server.edge.telemetry import Telemetry, configure_logging
+from server.edge.telemetry import Telemetry
 from server.live.feed import Feed
 from server.live.hub import Hub, Pace
 from server.live.redis import create_redis
+from server.logs import configure_logging
 from server.settings import Settings, SettingsError, read_settings
 from server.sql.connection import OUT_OF_REACH, create_pool
 from server.usecases.bookings import Bookings
@@ -154,7 +155,7 @@ class Application(Litestar):
 
     def __init__(self, settings: Settings, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._outermost = Telemetry(HeadAsGet(Front(super().__call__, settings)))
+        self._outermost = Telemetry(HeadAsGet(Front(super().__call__, settings)), settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         await self._outermost(scope, receive, send)

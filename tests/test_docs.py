@@ -20,7 +20,7 @@ from server.app import HANDLERS
 from server.cli import parser
 from server.context import Context
 from server.edge.errors import every_refusal
-from server.settings import Settings
+from server.settings import SECRETS, Settings
 from server.usecases.seed import DEMO_ACCOUNTS, DEMO_PASSWORD, seed_demo
 from tests import blocks as command_blocks
 from tests.edge import conftest as edge
@@ -33,12 +33,14 @@ API = ROOT / "docs" / "api.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 PRIVACY = ROOT / "docs" / "privacy.md"
 LIVE = ROOT / "docs" / "live-protocol.md"
+LOGS = ROOT / "docs" / "logs.md"
 DOCUMENTS = [
     README,
     API,
     ARCHITECTURE,
     LIVE,
     PRIVACY,
+    LOGS,
     *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
     *command_blocks.documents(),
 ]
@@ -139,6 +141,7 @@ def defaults() -> dict[str, Any]:
 def test_every_setting_in_a_document_exists(document: Path) -> None:
     makefile = set(re.findall(r"^#   ([A-Z]+)=|\(([A-Z]+)=", (ROOT / "Makefile").read_text(), re.MULTILINE))
     known = defaults().keys() | NOT_OURS | {name for pair in makefile for name in pair}
+    known |= {f"{name}_FILE" for name in SECRETS}
     # `X=` sets something; a word with an underscore is a setting or one of the code's own constants.
     assigned = set(re.findall(r"(?:^|[\s`])([A-Z][A-Z0-9_]+)=[^=]", code_of(document)))
     spelled = {word for word in words_of(document) if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", word)}

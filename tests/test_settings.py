@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import secrets
 from pathlib import Path
 
 import pytest
 
-from server.settings import Settings, SettingsError, environment, is_loopback, read_settings
+from server.settings import SECRETS, Settings, SettingsError, environment, is_loopback, read_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIRED = {
@@ -68,6 +69,17 @@ def test_other_redis_addresses_are_understood(url: str) -> None:
         ("JWT_SECRET", ""),
         ("JWT_SECRET", "<generate_strong_secret>"),
         ("JWT_SECRET", "short"),
+        ("JWT_SECRET", "x" * 64),
+        ("JWT_SECRET", "password" * 8),
+        ("JWT_SECRET", "change-me-change-me-change-me-0123456789"),
+        ("JWT_SECRET_PREVIOUS", "short"),
+        ("METRICS_TOKEN", "short"),
+        ("METRICS_TOKEN", "<generate_strong_secret>"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318"),
+        ("LOG_FORMAT", "xml"),
+        ("ACCESS_LOG", "some"),
+        ("WORKER_PORT", "65536"),
+        ("DRAIN_SECONDS", "-1"),
         ("JWT_ALGORITHM", "none"),
         ("JWT_EXPIRE_MINUTES", "0"),
         ("DB_POOL_SIZE", "ten"),
@@ -137,3 +149,58 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
 )
 def test_loopback_is_told_from_what_others_reach(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+def test_secrets_are_in_no_representation_of_the_settings() -> None:
+    canaries = {name: f"canary{number}{secrets.token_hex(20)}" for number, name in enumerate(SECRETS)}
+    given = {
+        **canaries,
+        "DATABASE_URL": f"postgresql://user:{canaries['DATABASE_URL']}@db.example.com/courtbooking",
+        "REDIS_URL": f"rediss://:{canaries['REDIS_URL']}@cache.example.com/0",
+    }
+    settings = read_settings(given)
+    assert {name for name in SECRETS if canaries[name] in str(getattr(settings, name.lower()))} == set(SECRETS)
+    for shown in (repr(settings), str(settings), f"{[settings]}"):
+        assert not [name for name, canary in canaries.items() if canary in shown]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_be_in_a_file(name: str, tmp_path: Path) -> None:
+    value = {**REQUIRED, "SMTP_PASSWORD": "a word", "METRICS_TOKEN": secrets.token_hex(16)}.get(name)
+    value = value or secrets.token_hex(32)
+    file = tmp_path / "secret"
+    file.write_text(f"{value}\n")
+    others = {key: other for key, other in REQUIRED.items() if key != name}
+    assert getattr(read_settings({**others, f"{name}_FILE": str(file)}), name.lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("content", "beside"),
+    [(None, ""), (b"", ""), (b"\xff\xfe", ""), (b"0123456789abcdef0123456789abcdef", "another" * 5)],
+    ids=["missing", "empty", "no text", "not the same as the variable"],
+)
+def test_a_secret_file_that_cannot_be_used_is_one_sentence_without_the_secret(
+    content: bytes | None, beside: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"^[^\n]*JWT_SECRET_FILE[^\n]*\.$") as refused:
+        read_settings({**REQUIRED, "JWT_SECRET": beside, "JWT_SECRET_FILE": str(file)})
+    assert "0123456789abcdef" not in str(refused.value)
+
+
+def test_what_started_us_may_have_both_a_variable_and_its_file(tmp_path: Path) -> None:
+    """`courtside serve` reads the file and hands the variable on to itself."""
+    file = tmp_path / "secret"
+    file.write_text(REQUIRED["JWT_SECRET"])
+    assert read_settings({**REQUIRED, "JWT_SECRET_FILE": str(file)}).jwt_secret == REQUIRED["JWT_SECRET"]
+
+
+@pytest.mark.parametrize(("host", "allowed"), [("127.0.0.1", True), ("::1", True), ("0.0.0.0", False)])  # noqa: S104
+def test_debug_is_refused_where_others_can_reach_the_server(host: str, allowed: bool) -> None:
+    if allowed:
+        assert read_settings({**REQUIRED, "DEBUG": "true", "HOST": host}).debug
+        return
+    with pytest.raises(SettingsError, match="DEBUG is true while HOST"):
+        read_settings({**REQUIRED, "DEBUG": "true", "HOST": host})

@@ -29,7 +29,6 @@ from server.edge.requests import header_of
 from server.settings import Settings
 from server.usecases import accounts, sessions
 from server.usecases.sessions import Account, Session
-from server.usecases.tokens import csrf_token
 
 REFRESH_COOKIE = "courtside_refresh"
 REFRESH_PATH = "/api/auth"
@@ -180,7 +179,7 @@ async def resend(request: Request[Any, Any, Any]) -> Accepted:
     """Mail the link again that confirms one's own address, if it is not confirmed yet."""
     identity = identity_of(request)
     await limit_guesses(request, str(identity.user_id))
-    await accounts.mail_confirmation(_context(request), user_id=identity.user_id)
+    await accounts.mail_confirmation(context_of(request), user_id=identity.user_id)
     request.app.state.waker.wake()
     return Accepted("If your address is not confirmed yet, a mail with a link is on its way.")
 
@@ -239,7 +238,7 @@ async def me(request: Request[Any, Any, Any]) -> Response[Me]:
                 Standing(club_id=club_id, role=membership.role, tier=membership.tier, suspended=membership.suspended)
                 for club_id, membership in sorted(identity.memberships.items())
             ],
-            csrf_token=msgspec.UNSET if claims.csrf is None else csrf_token(_settings(request), claims.session),
+            csrf_token=msgspec.UNSET if claims.csrf is None else claims.csrf,
         ),
         headers=NO_STORE,
     )

@@ -22,7 +22,8 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from server.domain import errors
 from server.domain.errors import Refusal
-from server.edge.telemetry import request_id_of
+from server.edge.telemetry import CODE, request_id_of, words_of
+from server.logs import HIDE
 from server.sql.connection import OUT_OF_REACH
 
 PROBLEM_JSON = "application/problem+json"
@@ -136,17 +137,14 @@ def problem_response(refusal: Refusal) -> Response[bytes]:
 def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The one exception handler: whatever was raised becomes a problem. What nobody expected is logged."""
     refusal = refusal_of(error)
+    scope = request.scope
+    scope[CODE] = refusal.code  # type: ignore[literal-required] # ASGI lets a scope be extended
+    where = {"method": scope["method"], "route": scope.get("path_template", "")}  # a path may have secrets in it
     if isinstance(refusal, errors.Unavailable) and not isinstance(error, Refusal):
-        log.warning("unavailable", error=f"{type(error).__name__}: {error}", path=request.scope["path"])
+        log.warning("unavailable", error=f"{type(error).__name__}: {error}", **where, **{HIDE: words_of(request)})
     elif isinstance(refusal, InternalError):
-        refusal.extra.setdefault("request_id", request_id_of(request.scope))
-        log.error(
-            "request_failed",
-            request_id=refusal.extra["request_id"],
-            method=request.scope["method"],
-            path=request.scope["path"],
-            exc_info=error,
-        )
+        request_id = refusal.extra.setdefault("request_id", request_id_of(scope))
+        log.error("request_failed", request_id=request_id, **where, exc_info=error, **{HIDE: words_of(request)})
     return problem_response(refusal)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -25,4 +27,8 @@ class HeadAsGet:
             await send(message)
 
         # A copy: the server outside looks at the method of its own, and expects no body then.
-        await self.app({**scope, "method": "GET"}, receive, send_without_body)  # type: ignore[arg-type] # as above
+        inner: Any = {**scope, "method": "GET"}
+        try:
+            await self.app(inner, receive, send_without_body)
+        finally:
+            scope.update(inner | {"method": "HEAD"})  # which route it was is told outside of here

@@ -25,6 +25,7 @@ from server.domain.people import Identity, Screen
 from server.edge.errors import problem_response
 from server.edge.open_routes import is_open, is_open_to_screens
 from server.edge.scopes import OF_STAFF, opens, scope_of
+from server.edge.telemetry import CODE
 from server.usecases.api_keys import KEY_PREFIX, ApiKeys
 from server.usecases.identities import Identities
 from server.usecases.screens import TOKEN_PREFIX, Screens
@@ -164,7 +165,9 @@ class StrangersMiddleware:
             if method != "OPTIONS" and not is_open(method, scope["path_template"]):
                 if scope["type"] != ScopeType.HTTP:
                     raise _refusal(scope)
-                answer = problem_response(_refusal(scope))
+                refusal = _refusal(scope)
+                scope[CODE] = refusal.code  # type: ignore[literal-required] # ASGI lets a scope be extended
+                answer = problem_response(refusal)
                 await answer.to_asgi_response(app=None, request=Request(scope))(scope, receive, send)
                 return
         await self.app(scope, receive, send)

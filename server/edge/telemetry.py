@@ -1,25 +1,34 @@
-"""The outermost layer: a request id, the headers that every answer carries, and the log's form.
+"""The outermost layer: a request id, the headers that every answer carries, a line in the log.
 
 It wraps the whole app, so that answers of the router itself (404, 405, a crash) have them too.
 """
 
 from __future__ import annotations
 
-import logging
 import re
-import sys
+from collections.abc import Iterator
 from secrets import token_hex
-from typing import Any, TextIO
+from time import perf_counter
+from typing import Any
+from urllib.parse import parse_qsl
 
-import structlog
+import msgspec
+from litestar import Request
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.tracebacks import ExceptionDictTransformer
 
+from server.logs import REQUEST, AccessLog, Line, now
+from server.masking import is_sensitive
 from server.settings import Settings
 
 REQUEST_ID = "courtside.request_id"
+CODE = "courtside.code"
+SLOW = 1.0
+"""Seconds after which a request is told of whatever it was."""
+NOISE = ("/health/", "/metrics", "/assets")
+"""Routes that machines ask steadily: told of only when they fail."""
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_TIME = re.compile(r"[\d:TZ.+-]+")
 
 EVERY_ANSWER: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -35,25 +44,63 @@ EVERY_ANSWER: tuple[tuple[bytes, bytes], ...] = (
 
 
 class Telemetry:
-    """Gives each HTTP request an id, and each answer that id and the headers of `EVERY_ANSWER`."""
+    """Gives each HTTP request an id, and each answer that id and the headers of `EVERY_ANSWER`; tells the log."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
+        self._log = AccessLog(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # type: ignore[comparison-overlap] # an enum of strings
             await self.app(scope, receive, send)
             return
+        began = perf_counter()
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
         request_id = new_request_id(given)
         scope[REQUEST_ID] = request_id  # type: ignore[literal-required] # ASGI lets a scope be extended
+        REQUEST.set(request_id)  # each request has a task of its own
+        status = 0
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *EVERY_ANSWER]
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        try:
+            await self.app(scope, receive, send_with_headers)
+        finally:
+            self._tell(scope, status, perf_counter() - began)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        method: str = scope["method"]  # type: ignore[typeddict-item] # of an HTTP request
+        route: str = scope.get("path_template", "")
+        log = self._log
+        if not log.tells:
+            return
+        fine = 200 <= status < 400
+        if fine and seconds < SLOW and ((not log.tells_all and method in _READS) or route.startswith(NOISE)):
+            return
+        state = scope.get("state", {})
+        identity, screen = state.get("identity"), state.get("screen")
+        log.write(
+            Line(
+                level="info" if status < 500 else "warning" if status == 503 else "error",
+                timestamp=now(),
+                request_id=request_id_of(scope),
+                method=method,
+                route=route,
+                status=status,
+                ms=round(seconds * 1000, 2),
+                user_id=identity.user_id if identity is not None else msgspec.UNSET,
+                screen_id=screen.screen_id if screen is not None else msgspec.UNSET,
+                code=scope.get(CODE, msgspec.UNSET),  # type: ignore[arg-type] # as REQUEST_ID
+            )
+        )
+
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def request_id_of(scope: Scope) -> str:
@@ -69,77 +116,31 @@ def new_request_id(given: bytes | None) -> str:
     return token_hex(16)
 
 
-class _JsonHandler(logging.StreamHandler[TextIO]):
-    """Ours, so that configuring twice does not write each line twice."""
+def words_of(request: Request[Any, Any, Any]) -> set[str]:
+    """What the request said: the log of its failure may not repeat it, whatever an exception has in its message."""
+    said = {value for _, value in parse_qsl(request.scope["query_string"].decode("latin-1"))}
+    for name, value in request.scope["headers"]:
+        if is_sensitive(name.decode("latin-1")):
+            said.update(value.decode("latin-1").replace(";", " ").replace("=", " ").split())
+    said.update(str(value) for value in request.scope.get("path_params", {}).values())
+    body = request._connection_state.body  # noqa: SLF001 - what was read of it; asking would wait for the rest
+    if isinstance(body, bytes):
+        try:
+            said.update(_strings(msgspec.json.decode(body)))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            said.update(value for _, value in parse_qsl(body.decode("utf-8", "replace")))
+    return {word for word in said if not _TIME.fullmatch(word)}
 
 
-# What Postgres and asyncpg add to an error: the row that failed, the value of a parameter.
-_ROW = re.compile(r"(?s)\nDETAIL:.*?(?=\nHINT:|\Z)")
-_VALUE = re.compile(r"(?s)(invalid input for query argument \$\d+: ).*(?= \()")
-
-
-def _without_rows(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """What is logged, without the values from the database's errors: they may be addresses or hashes."""
-    return {name: _cleaned(value) for name, value in event.items()}
-
-
-def _cleaned(value: Any) -> Any:
+def _strings(value: Any) -> Iterator[str]:
     match value:
         case str():
-            return _VALUE.sub(r"\1…", _ROW.sub("", value))
+            yield value
         case list():
-            return [_cleaned(item) for item in value]
+            for item in value:
+                yield from _strings(item)
         case dict():
-            return {name: _cleaned(item) for name, item in value.items()}
+            for item in value.values():
+                yield from _strings(item)
         case _:
-            return value
-
-
-def _without_query(record: logging.LogRecord) -> bool:
-    """Cut the query off the path in a record of uvicorn.access: (client, method, path, HTTP version, status)."""
-    if isinstance(record.args, tuple) and len(record.args) == 5 and isinstance(record.args[2], str):
-        record.args = (*record.args[:2], record.args[2].partition("?")[0], *record.args[3:])
-    return True
-
-
-def configure_logging(settings: Settings) -> None:
-    """One JSON object a line on standard error, ours and the libraries' alike, from LOG_LEVEL on."""
-    level = logging.DEBUG if settings.debug else logging.getLevelNamesMapping()[settings.log_level.upper()]
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        # Without the frames' locals: they hold passwords (a connection's, a user's) and addresses.
-        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
-        _without_rows,
-    ]
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-    )
-    handler = _JsonHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers = [*(other for other in root.handlers if not isinstance(other, _JsonHandler)), handler]
-    root.setLevel(level)
-    # uvicorn's own list of requests, for who starts it by hand: a mailed link has its secret in the query.
-    access = logging.getLogger("uvicorn.access")
-    if _without_query not in access.filters:
-        access.addFilter(_without_query)
-    # Libraries that tell of each request or statement at INFO.
-    for name in ("httpx", "asyncio", "faker"):
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+            return

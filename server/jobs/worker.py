@@ -24,9 +24,9 @@ import structlog
 from server.context import Context
 from server.domain.effects import Settlement, concerns_of
 from server.domain.errors import Unavailable
-from server.edge.telemetry import configure_logging
 from server.live.feed import Feed, News
 from server.live.redis import create_redis
+from server.logs import configure_logging
 from server.settings import Settings
 from server.sql.connection import OUT_OF_REACH, create_pool
 from server.usecases.bookings import Bookings

@@ -7,6 +7,7 @@ company. A batch locks, reads, decides (`domain.daybook.settle`), writes and com
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
@@ -123,7 +124,8 @@ class Desk:
         lane.waiting.extend(waiters)
         if not lane.serving:
             lane.serving = True
-            task = asyncio.get_running_loop().create_task(self._serve(lane))
+            # In a context of its own: it serves many requests, and lives longer than the one that begins it.
+            task = asyncio.get_running_loop().create_task(self._serve(lane), context=contextvars.Context())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

@@ -13,7 +13,7 @@ import msgspec
 
 from server.domain.errors import InvalidLink
 from server.settings import Settings
-from server.usecases.tokens import MAX_TOKEN_BYTES
+from server.usecases.tokens import MAX_TOKEN_BYTES, verified
 
 ISSUER = "courtside-offer"
 """Not that of access tokens or tickets, so that none can stand in for another."""
@@ -45,8 +45,7 @@ def read_offer(settings: Settings, token: str, now: datetime) -> Offer:
     if len(raw) > MAX_TOKEN_BYTES:
         raise InvalidLink
     try:
-        signed = jwt.api_jws.decode(raw, settings.jwt_secret, algorithms=[settings.jwt_algorithm])
-        payload = msgspec.json.decode(signed, type=_Payload)
+        payload = msgspec.json.decode(verified(settings, raw), type=_Payload)
         expires = datetime.fromtimestamp(payload.exp, UTC)
     except (jwt.PyJWTError, msgspec.MsgspecError, ValueError, OverflowError, OSError):
         raise InvalidLink from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,7 +17,7 @@ from server.sql import accounts, sessions
 from server.sql.connection import Connection, acquire
 from server.usecases.ids import uuid7
 from server.usecases.passwords import hash_password, is_outdated, match_passwords
-from server.usecases.tokens import Claims, csrf_token, digest, issue_access_token
+from server.usecases.tokens import Claims, csrf_token, digest, is_csrf_token, issue_access_token
 from server.usecases.totp import check_code
 
 REFRESH_LIFE = timedelta(days=30)
@@ -155,7 +154,7 @@ async def refresh(
         found = await sessions.fetch_refresh_token(conn, token_hash)
         if found is None:
             raise _session_over()
-        if cookies and not hmac.compare_digest((csrf or "").encode(), _csrf_of(context, found)):
+        if cookies and not is_csrf_token(context.settings, found["family_id"], csrf or ""):
             raise CsrfFailed
         account = await accounts.lock_account(conn, found["user_id"])
         held = await sessions.fetch_refresh_token(conn, token_hash)
@@ -228,10 +227,6 @@ async def _describe(conn: Connection, account: asyncpg.Record) -> Account:
         role=role,
         verified=account["verified_at"] is not None,
     )
-
-
-def _csrf_of(context: Context, held: asyncpg.Record) -> bytes:
-    return csrf_token(context.settings, held["family_id"]).encode()
 
 
 def _session_over() -> Unauthenticated:

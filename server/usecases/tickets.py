@@ -19,7 +19,7 @@ from server.domain.errors import Unavailable
 from server.settings import Settings
 from server.sql import tickets as sql
 from server.sql.connection import OUT_OF_REACH, acquire
-from server.usecases.tokens import MAX_TOKEN_BYTES, Claims, bad_token
+from server.usecases.tokens import MAX_TOKEN_BYTES, Claims, bad_token, verified
 
 ISSUER = "courtside-ticket"
 """Not that of access tokens, so that neither can stand in for the other."""
@@ -61,8 +61,7 @@ async def redeem_ticket(context: Context, ticket: str) -> Claims:
     if len(raw) > MAX_TOKEN_BYTES:
         raise bad_token()
     try:
-        signed = jwt.api_jws.decode(raw, settings.jwt_secret, algorithms=[settings.jwt_algorithm])
-        payload = msgspec.json.decode(signed, type=_Payload)
+        payload = msgspec.json.decode(verified(settings, raw), type=_Payload)
         expires = datetime.fromtimestamp(payload.exp, UTC)
         end = datetime.fromtimestamp(payload.end, UTC)
     except (jwt.PyJWTError, msgspec.MsgspecError, ValueError, OverflowError, OSError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -54,10 +55,36 @@ def bad_token() -> Unauthenticated:
     )
 
 
+def verified(settings: Settings, signed: bytes) -> bytes:
+    """What was signed, by JWT_SECRET or by the one before it. Raises `jwt.PyJWTError` for anything else."""
+    *others, last = settings.jwt_secrets
+    for secret in others:
+        with suppress(jwt.InvalidSignatureError):
+            return _verified(settings, signed, secret)
+    return _verified(settings, signed, last)
+
+
+def _verified(settings: Settings, signed: bytes, secret: str) -> bytes:
+    payload: bytes = jwt.api_jws.decode(signed, secret, algorithms=[settings.jwt_algorithm])
+    return payload
+
+
 def csrf_token(settings: Settings, session: UUID) -> str:
-    """The CSRF token of a session: 32 characters, the same for its whole life, so that tabs need not agree on one."""
-    digest = hmac.digest(settings.jwt_secret.encode(), b"csrf:" + session.bytes, hashlib.sha256)
-    return base64.urlsafe_b64encode(digest[:24]).decode()
+    """The CSRF token of a session: 32 characters, the same for its whole life (of it and of JWT_SECRET), so that tabs
+    need not agree on one."""
+    return _csrf_tokens(settings, session)[0]
+
+
+def is_csrf_token(settings: Settings, session: UUID, presented: str) -> bool:
+    """Whether it is the session's CSRF token, by JWT_SECRET or by the one before it."""
+    return any(hmac.compare_digest(presented.encode(), token.encode()) for token in _csrf_tokens(settings, session))
+
+
+def _csrf_tokens(settings: Settings, session: UUID) -> list[str]:
+    digests = (
+        hmac.digest(secret.encode(), b"csrf:" + session.bytes, hashlib.sha256) for secret in settings.jwt_secrets
+    )
+    return [base64.urlsafe_b64encode(digest[:24]).decode() for digest in digests]
 
 
 def issue_access_token(
@@ -87,8 +114,7 @@ def read_access_token(settings: Settings, token: bytes, now: datetime) -> Claims
         raise bad_token()
     try:
         # Expiry is checked against our clock, which the caller gives; PyJWT would read the system's.
-        signed = jwt.api_jws.decode(token, settings.jwt_secret, algorithms=[settings.jwt_algorithm])
-        payload = msgspec.json.decode(signed, type=_Payload)
+        payload = msgspec.json.decode(verified(settings, token), type=_Payload)
         user_id = int(payload.sub) if payload.sub.isascii() and payload.sub.isdigit() else 0
         expires = datetime.fromtimestamp(payload.exp, UTC)
     except (jwt.PyJWTError, msgspec.MsgspecError, ValueError, OverflowError, OSError):

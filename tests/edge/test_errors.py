@@ -19,7 +19,8 @@ from server.domain import errors
 from server.domain.errors import Refusal
 from server.edge.errors import PROBLEM_JSON, answer_exception, every_refusal, problem_document
 from server.edge.requests import MAX_BODY_BYTES, Count, Id, JsonBody, PathId, documented, header_of, query_of
-from server.edge.telemetry import Telemetry, configure_logging
+from server.edge.telemetry import Telemetry
+from server.logs import configure_logging
 from tests.conftest import BASE_SETTINGS
 from tests.edge.conftest import LiveServer
 from tests.edge.serving import client_of
@@ -96,7 +97,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
         exception_handlers={Exception: answer_exception},
         logging_config=None,
     )
-    async with client_of(Telemetry(app)) as client:  # type: ignore[arg-type] # any ASGI app would do
+    async with client_of(Telemetry(app, BASE_SETTINGS)) as client:  # type: ignore[arg-type] # any ASGI app would do
         yield client
 
 
