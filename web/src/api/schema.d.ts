@@ -247,6 +247,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ReadTotp
+         * @description How one's second factor stands.
+         */
+        get: operations["read_totp"];
+        put?: never;
+        /**
+         * BeginTotp
+         * @description A secret for an authenticator app. It counts for nothing until it is confirmed; asking again makes another.
+         */
+        post: operations["begin_totp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ConfirmTotp
+         * @description Turn the second factor on with a code of it. All sessions end; the answer is a new one and recovery codes.
+         */
+        post: operations["confirm_totp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/totp/off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * DisableTotp
+         * @description Turn the second factor off with a last code of it. All sessions end; the answer is a new one.
+         */
+        post: operations["disable_totp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ExportMe
+         * @description All that is kept about oneself.
+         */
+        get: operations["export_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * EraseMe
+         * @description Be forgotten: bookings to come are cancelled, past ones keep no name, and the account is gone for good.
+         */
+        delete: operations["erase_me"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/api-keys": {
         parameters: {
             query?: never;
@@ -1169,6 +1273,27 @@ export interface paths {
         patch: operations["admin_change_user"];
         trace?: never;
     };
+    "/api/admin/users/{user_id}/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * ResetTotp
+         * @description Take the second factor of a member who has lost it away; all sessions of the member end. It guards all clubs of
+         *     the member, so this takes a say in each.
+         */
+        delete: operations["admin_reset_totp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/screens": {
         parameters: {
             query?: never;
@@ -1411,6 +1536,8 @@ export interface components {
             email: string;
             /** @description 8 to 128 characters. */
             password: string;
+            /** @default null */
+            totp: string | null;
             /** @default false */
             cookies: boolean;
         };
@@ -1525,6 +1652,108 @@ export interface components {
             token: string;
             /** @description 8 to 128 characters. */
             password: string;
+        };
+        /**
+         * Begin
+         * @description The password is needed once ten minutes have passed since the login.
+         */
+        Begin: {
+            /** @default null */
+            password: string | null;
+        };
+        /**
+         * Secret
+         * @description What the app on one's phone needs: the secret to type in, or the address to scan.
+         */
+        Secret: {
+            secret: string;
+            otpauth_uri: string;
+        };
+        /**
+         * TotpStatus
+         * @description Whether a login asks for a code; `required` says that staff work waits until it does.
+         */
+        TotpStatus: {
+            enabled: boolean;
+            required: boolean;
+            recovery_codes_left: number;
+        };
+        /**
+         * Confirm
+         * @description A code that the app shows.
+         */
+        Confirm: {
+            code: string;
+        };
+        /**
+         * TokensAndCodes
+         * @description The session that goes on, and ten codes that let one in once each. Keep them: they are told this once.
+         */
+        TokensAndCodes: {
+            access_token: string;
+            /**
+             * @default bearer
+             * @enum {unknown}
+             */
+            token_type: "bearer";
+            expires_in: number;
+            refresh_token: string;
+            user: components["schemas"]["User"];
+            recovery_codes: string[];
+        };
+        /**
+         * CookieSessionAndCodes
+         * @description The session that goes on, and ten codes that let one in once each. Keep them: they are told this once.
+         */
+        CookieSessionAndCodes: {
+            csrf_token: string;
+            expires_in: number;
+            user: components["schemas"]["User"];
+            recovery_codes: string[];
+        };
+        /**
+         * Off
+         * @description A last code; the password once ten minutes have passed since the login.
+         */
+        Off: {
+            /** @description Six digits, or a recovery code. */
+            code: string;
+            /** @default null */
+            password: string | null;
+        };
+        /**
+         * Export
+         * @description All that is kept about somebody, but for what opens a door (hashes and secrets).
+         */
+        Export: {
+            exported_at: string;
+            /** @description As it is stored. */
+            account: Record<string, never>;
+            memberships: Record<string, never>[];
+            sessions: Record<string, never>[];
+            mailed_links: Record<string, never>[];
+            second_factor: Record<string, never>[];
+            recovery_codes: Record<string, never>[];
+            api_keys: Record<string, never>[];
+            bookings: Record<string, never>[];
+            series: Record<string, never>[];
+            played_with: Record<string, never>[];
+            waiting: Record<string, never>[];
+            waited: Record<string, never>[];
+            ledger: Record<string, never>[];
+            closures_made: Record<string, never>[];
+            screens_approved: Record<string, never>[];
+            repeated_requests: Record<string, never>[];
+            mails_and_jobs: Record<string, never>[];
+            audit: Record<string, never>[];
+        };
+        /**
+         * Goodbye
+         * @description The password is needed once ten minutes have passed since the login.
+         */
+        Goodbye: {
+            /** @default null */
+            password: string | null;
         };
         /**
          * KeyDraft
@@ -2807,8 +3036,11 @@ export interface components {
          *     - `unavailable` (503): The service is busy or its database is out of reach. Try again in a moment.
          *     - `unauthenticated` (401): Log in first: send a valid token as `Authorization: Bearer …`.
          *     - `bad_credentials` (401): The e-mail address or the password is not right.
+         *     - `totp_required` (401): Send the code of your second factor as `totp` too: six digits from your app, or a recovery code.
+         *     - `totp_wrong` (401): This code is not right, or was used already. Wait for the next one.
          *     - `forbidden` (403): You may not do this.
          *     - `suspended` (403): The club has suspended your bookings. What you have booked stays; ask the club's staff.
+         *     - `totp_enrolment_required` (403): Staff work needs a second factor here. Set one up in your account, then go on.
          *     - `csrf_failed` (403): Send the csrf_token of your login as X-CSRF-Token.
          *     - `reauthentication_required` (403): Send your password with this: your login was some time ago.
          *     - `email_unverified` (403): Confirm your e-mail address first: open the link in the mail that was sent to you.
@@ -2845,7 +3077,7 @@ export interface components {
          *     - `internal` (500): Something went wrong on our side. It has been noted; quote the request id if you report it.
          * @enum {string}
          */
-        ProblemCode: "invalid_request" | "malformed_json" | "unsupported_media_type" | "body_too_large" | "not_found" | "misdirected_request" | "method_not_allowed" | "rate_limited" | "precondition_required" | "precondition_failed" | "conflict" | "unavailable" | "unauthenticated" | "bad_credentials" | "forbidden" | "suspended" | "csrf_failed" | "reauthentication_required" | "email_unverified" | "invalid_link" | "pairing_over" | "unknown_court" | "unknown_coach" | "unknown_equipment" | "unknown_user" | "bad_time" | "bad_duration" | "outside_hours" | "outside_horizon" | "closed" | "leaves_gap" | "slot_taken" | "coach_unavailable" | "equipment_unavailable" | "price_changed" | "quota_exceeded" | "not_cancellable" | "not_movable" | "slot_free" | "already_waiting" | "waits_too_often" | "too_late" | "not_waiting" | "not_offered" | "already_offered" | "offer_expired" | "own_clash" | "idempotency_key_reused" | "capacity_in_use" | "internal";
+        ProblemCode: "invalid_request" | "malformed_json" | "unsupported_media_type" | "body_too_large" | "not_found" | "misdirected_request" | "method_not_allowed" | "rate_limited" | "precondition_required" | "precondition_failed" | "conflict" | "unavailable" | "unauthenticated" | "bad_credentials" | "totp_required" | "totp_wrong" | "forbidden" | "suspended" | "totp_enrolment_required" | "csrf_failed" | "reauthentication_required" | "email_unverified" | "invalid_link" | "pairing_over" | "unknown_court" | "unknown_coach" | "unknown_equipment" | "unknown_user" | "bad_time" | "bad_duration" | "outside_hours" | "outside_horizon" | "closed" | "leaves_gap" | "slot_taken" | "coach_unavailable" | "equipment_unavailable" | "price_changed" | "quota_exceeded" | "not_cancellable" | "not_movable" | "slot_free" | "already_waiting" | "waits_too_often" | "too_late" | "not_waiting" | "not_offered" | "already_offered" | "offer_expired" | "own_clash" | "idempotency_key_reused" | "capacity_in_use" | "internal";
     };
     responses: never;
     parameters: never;
@@ -3109,6 +3341,140 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["Reset"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    read_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpStatus"];
+                };
+            };
+        };
+    };
+    begin_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Begin"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
+        };
+    };
+    confirm_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Confirm"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokensAndCodes"] | components["schemas"]["CookieSessionAndCodes"];
+                };
+            };
+        };
+    };
+    disable_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Off"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"] | components["schemas"]["CookieSession"];
+                };
+            };
+        };
+    };
+    export_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+        };
+    };
+    erase_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Goodbye"] | null;
             };
         };
         responses: {
@@ -4895,6 +5261,28 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AdminUser"];
                 };
+            };
+        };
+    };
+    admin_reset_totp: {
+        parameters: {
+            query?: {
+                club?: string | null;
+            };
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
