@@ -13,7 +13,8 @@ from server.context import Context
 from server.domain.accounts import normal_email, typed_password
 from server.domain.errors import BadCredentials, CsrfFailed, Forbidden, Unauthenticated
 from server.domain.people import Role
-from server.sql import accounts, sessions
+from server.sql import accounts, sessions, users
+from server.sql.audit import insert_audit
 from server.sql.connection import Connection, acquire
 from server.usecases.ids import uuid7
 from server.usecases.passwords import hash_password, is_outdated, match_passwords
@@ -91,11 +92,26 @@ async def login(
             await accounts.update_password_hash(conn, locked["id"], renewed)
         refusal = await check_code(conn, locked["id"], totp, now)
         if refusal is None:
+            await _note_staff(conn, locked, now)
             return await begin_session(
                 context, conn, locked, session_version=locked["session_version"], cookies=cookies, now=now
             )
     # After the commit: raised inside, it would undo the count of wrong codes.
     raise refusal
+
+
+async def _note_staff(conn: Connection, account: asyncpg.Record, now: datetime) -> None:
+    """Note the login of somebody who has a say, in each club where that is so."""
+    clubs = [row["club_id"] for row in await users.list_roles(conn, account["id"]) if row["role"] != "player"]
+    for club_id in clubs or ([None] if account["operator"] else []):
+        await insert_audit(
+            conn,
+            id=uuid7(now),
+            club_id=club_id,
+            event_type="session.begun",
+            actor_id=account["id"],
+            payload={"user_id": account["id"]},
+        )
 
 
 async def begin_session(

@@ -2,6 +2,7 @@
 
 from server.edge.admin import (
     api_keys,
+    audit,
     closures,
     clubs,
     coaches,
@@ -28,4 +29,5 @@ handlers = [
     *waitlist.handlers,
     *outbox.handlers,
     *api_keys.handlers,
+    *audit.handlers,
 ]
