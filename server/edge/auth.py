@@ -23,6 +23,7 @@ from server.domain.errors import (
 )
 from server.domain.people import Role
 from server.edge.errors import problems
+from server.edge.guessing import Guess
 from server.edge.identity import ACCESS_COOKIE, claims_of, identity_of
 from server.edge.limits import is_from_here, limit_guesses
 from server.edge.requests import header_of
@@ -163,6 +164,7 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 async def register(request: Request[Any, Any, Any], data: JSONBody[Registration]) -> Accepted:
     """Make an account and mail a link to confirm its address. One may log in at once."""
     await limit_guesses(request, data.email)
+    await Guess(request, data.email).count_mail()
     await accounts.register(context_of(request), email=data.email, password=data.password, name=data.name)
     request.app.state.waker.wake()
     return Accepted("A mail is on its way. Open the link in it to confirm your address.")
@@ -188,6 +190,7 @@ async def resend(request: Request[Any, Any, Any]) -> Accepted:
 async def forgot(request: Request[Any, Any, Any], data: JSONBody[Forgotten]) -> Accepted:
     """Mail a link to set a new password to the account of an address, if there is one."""
     await limit_guesses(request, data.email)
+    await Guess(request, data.email).count_mail()
     pace = asyncio.ensure_future(asyncio.sleep(FORGOT_SECONDS))
     try:
         await accounts.forgot(context_of(request), email=data.email)
@@ -256,14 +259,21 @@ async def me(request: Request[Any, Any, Any]) -> Response[Me]:
 async def login(request: Request[Any, Any, Any], data: JSONBody[Login]) -> Response[Tokens | CookieSession]:
     """Begin a session."""
     await limit_guesses(request, data.email)
-    session = await sessions.login(
-        context_of(request),
-        email=data.email,
-        password=data.password,
-        totp=data.totp,
-        cookies=data.cookies,
-        from_here=is_from_here(request.scope, _settings(request).trusted_proxies),
-    )
+    guess = Guess(request, data.email)
+    await guess.check()
+    try:
+        session = await sessions.login(
+            context_of(request),
+            email=data.email,
+            password=data.password,
+            totp=data.totp,
+            cookies=data.cookies,
+            from_here=is_from_here(request.scope, _settings(request).trusted_proxies),
+        )
+    except BadCredentials:
+        await guess.went_wrong()
+        raise
+    await guess.went_well()
     return session_answer(request, session)
 
 

@@ -108,6 +108,15 @@ class RateLimiter:
             counts.append(Count(limit, used - batch.size + turn, left))
         return counts
 
+    async def peek(self, window: Window) -> int:
+        """The requests in a window so far; counts none."""
+        key = window.item.key_for(window.whom)
+        try:
+            async with self._breaker.within(REDIS_PATIENCE):
+                return await self._shared.get(key)
+        except redis.exceptions.RedisError:
+            return await self._local.get(key)
+
     def _join(self, window: Window) -> tuple[Batch, int]:
         """Join the batch that waits with this window; gives it and the place in it."""
         key = window.item.key_for(window.whom)

@@ -119,16 +119,18 @@ async def test_a_burst_does_not_open_a_connection_for_each_request(
 
 
 @pytest.mark.usefixtures("patient")
-async def test_every_counter_ends_within_a_minute(
+async def test_every_counter_ends_within_a_minute_and_that_of_an_accounts_wrong_passwords_within_an_hour(
     start_app: StartApp, settings: Settings, address: str, valkey_url: str
 ) -> None:
     client = await start_app(replace(settings, rate_limit_per_minute=100), address=address)
     await statuses(client, times=20)
     await client.post("/api/auth/login", json={"email": "nobody@example.com", "password": "wrong-password"})
     async with Redis.from_url(valkey_url) as redis:
-        left = [await redis.ttl(key) async for key in redis.scan_iter("courtside:rate:*")]
-    assert len(left) == 3, "the address as a stranger, its ceiling, and the guesses"
-    assert all(0 < seconds <= 60 for seconds in left)
+        left = {key.decode(): await redis.ttl(key) async for key in redis.scan_iter("courtside:rate:*")}
+    assert len(left) == 5, "the address as a stranger, its ceiling, the guesses, the wrong ones by address and account"
+    longer = {name: seconds for name, seconds in left.items() if not 0 < seconds <= 60}
+    assert [name.split("/")[0].rpartition(":")[2] for name in longer] == ["wrong"], left
+    assert all(60 < seconds <= 3600 for seconds in longer.values())
 
 
 @pytest.mark.usefixtures("patient")
