@@ -32,6 +32,7 @@ README = ROOT / "README.md"
 API = ROOT / "docs" / "api.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 PRIVACY = ROOT / "docs" / "privacy.md"
+ASVS = ROOT / "docs" / "asvs.md"
 LIVE = ROOT / "docs" / "live-protocol.md"
 LOGS = ROOT / "docs" / "logs.md"
 DOCUMENTS = [
@@ -41,6 +42,7 @@ DOCUMENTS = [
     LIVE,
     PRIVACY,
     LOGS,
+    ASVS,
     *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
     *command_blocks.documents(),
 ]
