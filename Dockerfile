@@ -60,7 +60,10 @@ USER 0
 # hadolint ignore=DL3008 # Debian keeps only its newest build of a major version, so an exact pin breaks the next build
 RUN apt-get update && \
     apt-get install --yes --no-install-recommends postgresql-client-17 && \
-    rm -rf /var/lib/apt/lists/*
+    rm -rf /var/lib/apt/lists/* && \
+    install --directory --owner=courtside --group=courtside --mode=0700 /var/backups/courtside
+ENV BACKUP_DIR=/var/backups/courtside
+VOLUME /var/backups/courtside
 USER 10001:10001
 HEALTHCHECK NONE
 CMD ["courtside", "backup"]

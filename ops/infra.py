@@ -14,6 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv-infra"
 LOCK = "requirements/infra.txt"
+AWS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "ops" / "aws").glob("*.yaml"))
+SCRIPTS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "ops").rglob("*.sh"))
 CHECKS = {
     "Dockerfile": ["hadolint", "Dockerfile"],
     "Compose files": [
@@ -22,6 +24,8 @@ CHECKS = {
         "docker-compose.yml",
         "ops/compose/public.yml",
     ],
+    "AWS templates": ["cfn-lint", "--regions", "eu-west-1", "us-east-1", "--", *AWS],
+    "scripts": ["shellcheck", ".ci/run", *SCRIPTS],
     "workflows": ["actionlint"],
     "security of the workflows": ["zizmor", "--offline", "--quiet", "--format", "plain", ".github/workflows"],
 }
