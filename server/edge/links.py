@@ -26,15 +26,31 @@ from server.usecases.offers import read_offer
 from server.usecases.waitlist import Waitlist
 
 STYLESHEET = """
-:root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif; }
-main { max-width: 28rem; margin: 12vh auto; padding: 0 1.5rem; }
-h1 { font-size: 1.5rem; line-height: 1.25; }
+:root { color-scheme: light dark; font: 100%/1.5 system-ui, sans-serif;
+  --ground: #f6f7f5; --surface: #fff; --line: #d5dad6; --strong: #76807a; --text: #16201b; --quiet: #515c56;
+  --accent: #0a6b4f; --on: #fff; --soft: #dff1ea; }
+@media (prefers-color-scheme: dark) { :root {
+  --ground: #121614; --surface: #1b211e; --line: #38423d; --strong: #8a958f; --text: #e9efeb; --quiet: #a9b5ae;
+  --accent: #57cfa8; --on: #06251b; --soft: #17382d; } }
+* { box-sizing: border-box; }
+body { margin: 0; padding: 1rem; background: var(--ground); color: var(--text); font-variant-numeric: tabular-nums;
+  overflow-wrap: anywhere; }
+main { max-width: 28rem; margin: 8vh auto 0; padding: 1.5rem 1rem; border: 1px solid var(--line); border-radius: 0.5rem;
+  background: var(--surface); }
+h1 { margin: 0 0 1rem; font-size: 1.75rem; line-height: 1.25; }
+p { margin: 0 0 1rem; }
+.what { padding: 1rem; border-left: 4px solid var(--accent); border-radius: 0.5rem; background: var(--soft); }
+.until { color: var(--quiet); }
+a { color: var(--accent); }
 label { display: block; margin: 1rem 0 0.25rem; }
-input, button { font: inherit; box-sizing: border-box; width: 100%; min-height: 2.75rem; padding: 0.5rem 0.75rem; }
-input { border: 1px solid #767676; border-radius: 0.375rem; }
-button { margin-top: 1.5rem; border: 0; border-radius: 0.375rem; background: #0b5cad; color: #fff; cursor: pointer; }
-:focus-visible { outline: 3px solid #f0a020; outline-offset: 2px; }
+input, button { width: 100%; min-height: 2.75rem; padding: 0.5rem 1rem; border-radius: 0.5rem; font: inherit; }
+input { border: 1px solid var(--strong); background: var(--surface); color: inherit; }
+button { margin-top: 0.5rem; border: 0; background: var(--accent); color: var(--on); font-weight: 600; cursor: pointer; }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 """
+"""In the colours of the page (web/src/ui/tokens.css), for browsers that are older than those it is made for too."""
+TO_BOOKINGS = '<p><a href="/bookings">See your bookings</a></p>'
+TO_COURTS = '<p><a href="/">See the courts</a></p>'
 MAX_DIGITS = 18
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -85,7 +101,7 @@ async def claim_page(request: Request[Any, Any, Any]) -> Response[str]:
     try:
         entry = await _offered(request, token)
     except Refusal as refusal:
-        return _page("This offer is over", f"<p>{escape(refusal.detail)}</p>", status=refusal.status)
+        return _over(refusal)
     return await _claim_form(request, token, entry)
 
 
@@ -97,14 +113,14 @@ async def claim_submitted(request: Request[Any, Any, Any]) -> Response[str]:
     try:
         entry = await _offered(request, token)
     except Refusal as refusal:
-        return _page("This offer is over", f"<p>{escape(refusal.detail)}</p>", status=refusal.status)
+        return _over(refusal)
     total = form.get("expected_total", "")
     expected = int(total) if total.isascii() and total.isdigit() and len(total) <= MAX_DIGITS else None
     try:
         await _waitlist(request).claim_offer(entry.id, entry.hold.ref if entry.hold else "", expected)
     except Refusal as refusal:
-        return _page("That did not work", f"<p>{escape(refusal.detail)}</p>", status=refusal.status)
-    return _page("It is yours", "<p>It is booked for you. A mail with all about it is on its way.</p>")
+        return _page("That did not work", f"<p>{escape(refusal.detail)}</p>{TO_BOOKINGS}", status=refusal.status)
+    return _page("It is yours", f"<p>It is booked for you. A mail with all about it is on its way.</p>{TO_BOOKINGS}")
 
 
 @get("/links.css", include_in_schema=False)
@@ -161,12 +177,16 @@ async def _claim_form(request: Request[Any, Any, Any], token: str, entry: Entry)
     period = format_period(entry.interval.start, entry.interval.end, club.zone, now)
     return _page(
         "It is your turn",
-        f"<p><strong>{escape(court.name if court is not None else '')}</strong>, {escape(club.name)}<br>"
+        f'<p class="what"><strong>{escape(court.name if court is not None else "")}</strong>, {escape(club.name)}<br>'
         f"{escape(period)}<br>{escape(format_money(held.price, club.currency))}</p>"
-        f"<p>Held for you until {escape(format_moment(held.until, club.zone, now))}.</p>"
+        f'<p class="until">Held for you until {escape(format_moment(held.until, club.zone, now))}.</p>'
         f'<form method="post" action="/claim"><input type="hidden" name="token" value="{escape(token)}">'
         f'<input type="hidden" name="expected_total" value="{held.price}"><button>Book it</button></form>',
     )
+
+
+def _over(refusal: Refusal) -> Response[str]:
+    return _page("This offer is over", f"<p>{escape(refusal.detail)}</p>{TO_COURTS}", status=refusal.status)
 
 
 def _waitlist(request: Request[Any, Any, Any]) -> Waitlist:
@@ -178,7 +198,8 @@ def _page(title: str, content: str, *, status: int = HTTPStatus.OK) -> Response[
     html = (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="referrer" content="no-referrer">'
-        f'<title>{escape(title)} · Courtside</title><link rel="stylesheet" href="/links.css"></head>'
+        f'<title>{escape(title)} · Courtside</title><link rel="stylesheet" href="/links.css">'
+        '<link rel="icon" href="/favicon.svg"></head>'
         f"<body><main><h1>{escape(title)}</h1>{content}</main></body></html>"
     )
     return Response(html, status_code=status, media_type=MediaType.HTML, headers=NO_STORE)

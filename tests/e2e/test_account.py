@@ -26,15 +26,18 @@ class Mailbox:
     def __init__(self, site: Site) -> None:
         self._folder = site.mail
 
-    async def link_to(self, address: str, page: str, *, other_than: str = "") -> str:
-        """The path and query of the link to a page in the newest mail to an address; waits until it has come."""
+    async def link_to(self, address: str, page: str, *, other_than: str = "", about: str = "") -> str:
+        """The path and query of the link to a page in the newest mail to an address; waits until it has come. `about`
+        is what else the mail has to say.
+        """
         async with asyncio.timeout(20):
             while True:
                 for path in sorted(self._folder.glob("*.eml"), reverse=True):
                     mail = message_from_bytes(path.read_bytes(), policy=policy.default)
-                    text = mail.get_body(("plain",))
-                    found = re.search(rf"https?://\S+/{page}\?token=\S+", text.get_content() if text else "")
-                    if mail["To"] == address and found:
+                    body = mail.get_body(("plain",))
+                    text = body.get_content() if body else ""
+                    found = re.search(rf"https?://\S+/{page}\?token=\S+", text)
+                    if mail["To"] == address and found and about in text:
                         link = urlsplit(found[0])
                         if (local := f"{link.path}?{link.query}") != other_than:
                             return local

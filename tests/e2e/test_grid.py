@@ -114,8 +114,16 @@ async def test_whoever_comes_too_late_books_what_is_offered_instead(browse: Brow
     await page.goto(f"{player.site.url}/?date={day}{chosen}")
     drawer = page.get_by_role("dialog")
     await expect(drawer.get_by_role("button", name=re.compile(r"^Book Court 1 · £\d"))).to_be_enabled()
-    await book(site, day, 1, ("14:00", "15:00"))
+    on = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await on.wait()
+        await route.continue_()
+
+    await page.route("**/api/bookings", hold)
     await drawer.get_by_role("button", name=re.compile(r"^Book Court 1 · £\d")).click()
+    await book(site, day, 1, ("14:00", "15:00"))
+    on.set()
     await expect(drawer.get_by_role("alert")).to_contain_text("Somebody was faster")
     offers = drawer.get_by_role("button", name=re.compile(r"^Book Court \d, "))
     await expect(offers).to_have_count(3)
@@ -195,7 +203,8 @@ async def test_a_phone_shows_times_and_books(browse: Browse, site: Site) -> None
     await expect(chip).to_contain_text("from £")
     later = page.get_by_role("button", name=re.compile("^15:00"))
     await book(site, day, 6, ("15:00", "16:00"))
-    await expect(later).to_be_disabled()  # it went in front of our eyes
+    await expect(later).to_contain_text("full")  # it went in front of our eyes
+    await expect(later).to_have_attribute("data-full", "true")
     assert await axe(page) == []
     await picture(page, "phone")
     await chip.click()

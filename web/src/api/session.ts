@@ -71,9 +71,14 @@ export async function checkSession(): Promise<void> {
   if (current) await authorized(`${API}/api/auth/me`, {})
 }
 
+/** Renew the session if it has expired, before its cookies are used without `authorized`. */
+export async function keepFresh(): Promise<void> {
+  if (current && current.expires - MARGIN < Date.now()) await renew(current)
+}
+
 /** `fetch` with the session's cookies and CSRF token. Renews the session before or after it expires, once for all. */
 export async function authorized(address: string, init: RequestInit): Promise<Response> {
-  if (current && current.expires - MARGIN < Date.now()) await renew(current)
+  await keepFresh()
   const used = current
   const response = await send(address, init, used)
   if (response.status !== 401 || !used || (await isAboutSomethingElse(response))) return response

@@ -1,6 +1,7 @@
 import { type ComponentType, lazy, type RefObject, Suspense, useEffect, useRef } from "react"
 import { Link, Route, Switch, useLocation } from "wouter"
 import { GridPage } from "../features/grid/GridPage"
+import { Offers } from "../features/waitlist/Offers"
 import { Page } from "../ui/Page"
 import { words } from "../words/words"
 import { ErrorBoundary } from "./ErrorBoundary"
@@ -50,7 +51,7 @@ function Framed() {
   const [path] = useLocation()
   const shown = useRef(path)
   return (
-    <Shell>
+    <Shell after={<Offers quiet={path === "/bookings"} />}>
       <ErrorBoundary key={path}>
         <Suspense>
           <Arrival path={path} shown={shown} />

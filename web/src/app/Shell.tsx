@@ -12,7 +12,7 @@ import { chooseTheme, chosenTheme, type Theme } from "./theme"
 const NEXT: Readonly<Record<Theme, Theme>> = { auto: "light", light: "dark", dark: "auto" }
 
 /** What is around every page but the wall screen: the club, how fresh it is, and who is signed in. */
-export function Shell({ children }: { children: ReactNode }) {
+export function Shell({ children, after }: { children: ReactNode; after: ReactNode }) {
   const { club } = useClub()
   const session = useSession()
   const [path] = useLocation()
@@ -48,6 +48,7 @@ export function Shell({ children }: { children: ReactNode }) {
       </header>
       <Standing />
       <main id="content">{children}</main>
+      {after}
     </>
   )
 }

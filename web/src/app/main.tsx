@@ -5,7 +5,7 @@ import { SOCKET } from "../api/address"
 import { clubsQuery } from "../api/catalogue"
 import { fetchDay, fetchTicket } from "../api/grid"
 import { Problem } from "../api/problem"
-import { checkSession, onSession, session } from "../api/session"
+import { checkSession, keepFresh, onSession, session } from "../api/session"
 import { createLive } from "../live/live"
 import { LiveContext } from "../live/useLive"
 import "../ui/base.css"
@@ -33,9 +33,14 @@ const live = createLive({
   credentials: async () => {
     if (!session()) return {}
     const clubs = await queries.ensureQueryData(clubsQuery)
-    return clubs.every(club => club.grid_visibility === "public") ? {} : fetchTicket()
+    if (clubs.some(club => club.grid_visibility !== "public")) return { you: true, ...(await fetchTicket()) }
+    await keepFresh() // with a cookie that has expired nobody would be signed in on the socket, and nobody would say so
+    return { you: true }
   },
   sessionEnded: () => void checkSession().catch(() => undefined),
+  changed: what => {
+    for (const name of session() ? what : []) void queries.invalidateQueries({ queryKey: [name] })
+  },
 })
 
 let user = session()?.user.id

@@ -59,6 +59,32 @@ describe("the connection", () => {
     expect(stage.topics.head(TOPIC)?.courts).toEqual([1])
   })
 
+  it("passes on what of one's own has changed, and after each welcome whatever may have", async () => {
+    const { stage, socket } = await watching()
+    expect(stage.told.splice(0)).toEqual(["bookings", "waitlist"])
+    socket.tell({ t: "you", what: ["waitlist"] })
+    expect(stage.told.splice(0)).toEqual(["waitlist"])
+    socket.end(1006)
+    await stage.pass(500)
+    expect(stage.told).toEqual([])
+    await stage.welcome(snap({ 1: 4, 2: 0 }, { full: false }))
+    expect(stage.told).toEqual(["bookings", "waitlist"])
+  })
+
+  it("opens for whoever is signed in though no day is looked at, once", async () => {
+    const stage = new Stage()
+    stage.ticket = { you: true }
+    stage.connection.open()
+    stage.connection.open()
+    const socket = await stage.welcome()
+    expect(socket.heard()).toEqual([{ t: "hello", topics: [], you: true }])
+    expect(stage.mark.kind).toBe("live")
+    stage.topics.watch(TOPIC)
+    await stage.pass(300)
+    expect(socket.heard()).toEqual([{ t: "sub", topics: [TOPIC] }])
+    expect(stage.sockets).toHaveLength(1)
+  })
+
   it("stays away as long as the server asked for", async () => {
     const { stage, socket } = await watching()
     socket.tell({ t: "bye", code: 4001, after_ms: 9000 })

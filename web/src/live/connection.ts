@@ -6,7 +6,7 @@
 import { digestOf, wishFor } from "./day"
 import { Freshness } from "./freshness"
 import { Polling } from "./polling"
-import { CLOSE, type ClientMessage, type Credentials, MAX_TOPICS, nameOf, parse, type Topic } from "./protocol"
+import { CLOSE, type ClientMessage, type Credentials, MAX_TOPICS, nameOf, OWN, parse, type Topic } from "./protocol"
 import type { Topics } from "./topics"
 import type { Socket, World } from "./world"
 
@@ -61,11 +61,16 @@ export class Connection {
 
   /** The days that are looked at have changed. */
   topicsChanged(): void {
-    if (this.#state === "idle" && this.#topics.watched().length > 0) void this.#connect()
+    if (this.#topics.watched().length > 0) this.open()
     if (this.#state !== "welcomed" || this.#cancelFlush) return
     const wait = this.#flushedAt + TOPICS_PAUSE - this.#world.now()
     if (wait <= 0) this.#flushTopics()
     else this.#cancelFlush = this.#world.after(wait, () => this.#flushTopics())
+  }
+
+  /** Connect, though no day may be looked at: whoever is signed in is to be told of their own. */
+  open(): void {
+    if (this.#state === "idle") void this.#connect()
   }
 
   /** The network is back, or the page is looked at again: find out at once how things stand. */
@@ -126,6 +131,11 @@ export class Connection {
         this.#pingEvery = message.ping * 1000
         this.#polling.stop()
         this.topicsChanged()
+        // Only from now on we are told.
+        this.#world.changed(OWN)
+        break
+      case "you":
+        this.#world.changed(message.what)
         break
       case "snap":
         this.#topics.takeSnap(message)

@@ -16,6 +16,7 @@ export interface Neighbours {
   fetchDay(topic: Topic): Promise<Snap>
   credentials(): Promise<Credentials>
   sessionEnded(): void
+  changed(what: readonly string[]): void
 }
 
 /** Make it; the socket is opened when the first day is looked at. */
@@ -31,6 +32,7 @@ export function createLive(neighbours: Neighbours): Live {
     fetchDay: neighbours.fetchDay,
     credentials: neighbours.credentials,
     sessionEnded: neighbours.sessionEnded,
+    changed: neighbours.changed,
   }
   const topics: Topics = new Topics(() => connection.topicsChanged())
   const connection = new Connection(world, topics)

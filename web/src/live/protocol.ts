@@ -44,6 +44,7 @@ export type ServerMessage =
       readonly club?: string
       readonly date?: string
     }
+  | { readonly t: "you"; readonly what: readonly string[] }
   | { readonly t: "bye"; readonly code: number; readonly after_ms: number }
 
 export interface Wish extends Topic {
@@ -59,10 +60,14 @@ export type ClientMessage =
 /** What a hello carries to say who is watching. */
 export interface Credentials {
   readonly ticket?: string
+  /** Whether to be told what of one's own has changed. */
+  readonly you?: boolean
 }
 
 export const SUBPROTOCOL = "courtside.v1.json"
 export const MAX_TOPICS = 16
+/** What may be told of in `you`. */
+export const OWN = ["bookings", "waitlist"] as const
 
 export const CLOSE = {
   goingAway: 4001,
@@ -73,7 +78,7 @@ export const CLOSE = {
   tooMany: 4505,
 } as const
 
-const KNOWN = new Set(["welcome", "snap", "row", "ping", "error", "bye"])
+const KNOWN = new Set(["welcome", "snap", "row", "ping", "error", "you", "bye"])
 
 /** Read a frame; null for what this version does not know. */
 export function parse(text: string): ServerMessage | null {

@@ -48,6 +48,7 @@ export class Stage implements World {
   readonly sockets: FakeSocket[] = []
   readonly timers = new Set<{ at: number; call: () => void }>()
   ended = 0
+  readonly told: string[] = []
   grid: Snap | null = null
   ticket: Credentials = {}
   readonly topics: Topics
@@ -89,6 +90,10 @@ export class Stage implements World {
 
   sessionEnded(): void {
     this.ended++
+  }
+
+  changed(what: readonly string[]): void {
+    this.told.push(...what)
   }
 
   get mark() {

@@ -25,4 +25,6 @@ export interface World {
   fetchDay(topic: Topic): Promise<Snap>
   /** The server says that the session which opened the socket has ended, or does not hold. */
   sessionEnded(): void
+  /** These of one's own (`OWN`) have changed, or may have while nobody told us: read them again. */
+  changed(what: readonly string[]): void
 }

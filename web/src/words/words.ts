@@ -3,8 +3,9 @@
 import { account } from "./account"
 import { bookings } from "./bookings"
 import { en } from "./en"
+import { waitlist } from "./waitlist"
 
-export const words = { ...en, account, bookings } as const
+export const words = { ...en, account, bookings, waitlist } as const
 
 /** For dates, times and money. The words are English, so another language's dates would not go with them. */
 export const LOCALE = preferred(globalThis.navigator?.language)

@@ -6,8 +6,8 @@ import { formatMoney, formatTime } from "../../words/format"
 import { words } from "../../words/words"
 import { type Scale, stepsOf } from "../grid/timeline"
 import type { Selection } from "../grid/view"
-import type { Extras } from "./Drawer"
 import styles from "./Drawer.module.css"
+import type { Extras } from "./Order"
 
 interface Props {
   readonly club: Club

@@ -1,30 +1,36 @@
-import { useQuery } from "@tanstack/react-query"
-import { type ReactNode, useEffect, useId, useRef, useState } from "react"
+import { useEffect, useRef, useState } from "react"
 import { Link } from "wouter"
-import { availabilityQuery, type Booking, quoteQuery, type Wanted } from "../../api/bookings"
+import type { Booking } from "../../api/bookings"
 import type { Club, Court } from "../../api/catalogue"
-import { useSession } from "../../api/useSession"
+import type { Entry } from "../../api/waitlist"
 import type { Topic } from "../../live/protocol"
+import { useRow } from "../../live/useLive"
 import { Button, buttonClass } from "../../ui/Button"
 import { Notice } from "../../ui/Notice"
-import { formatDate, formatMoney, formatSpan, formatTime, formatTimes } from "../../words/format"
+import { formatDate, formatSpan, formatTime } from "../../words/format"
 import { words } from "../../words/words"
 import { CalendarLink } from "../bookings/CalendarLink"
-import { rfc, type Scale } from "../grid/timeline"
+import { type Scale, takenBy } from "../grid/timeline"
 import type { Selection } from "../grid/view"
-import { Alternatives } from "./Alternatives"
-import { Choices } from "./Choices"
+import { OfferCard } from "../waitlist/OfferCard"
+import { useEntryWords } from "../waitlist/useEntryPlace"
+import { useWaiting } from "../waitlist/useWaiting"
 import styles from "./Drawer.module.css"
 import { Lines } from "./Lines"
-import { codeOf, sentenceFor } from "./refusals"
+import { Order } from "./Order"
+import { Sheet } from "./Sheet"
 import { useBooking } from "./useBooking"
 
-interface Props {
+export interface Props {
   readonly club: Club
   readonly topic: Topic
   readonly courts: readonly Court[]
   readonly scale: Scale
   readonly selection: Selection
+  /** The `grid_ref`s of one's own bookings. */
+  readonly mine: ReadonlySet<string>
+  /** What is held for whoever looks, by its name on the grid. */
+  readonly held: ReadonlyMap<string, Entry>
   /** What it costs by the prices of the day, for whoever is not signed in; null while that is not known. */
   readonly total: number | null
   readonly now: number
@@ -34,95 +40,68 @@ interface Props {
   readonly onClose: () => void
 }
 
-/** Booking what is selected: a sheet at the right, or at the bottom of a small window. */
+/** Booking what is selected, or waiting for it: a sheet at the right, or at the bottom of a small window. */
 export function Drawer(props: Props) {
-  const { club, topic, courts, scale, selection, total, onChange, onClose } = props
-  const session = useSession()
-  const [extras, setExtras] = useState<Extras>({ coach_id: null, equipment: {} })
-  const wanted = wantedOf(selection, extras)
-  const { booked, error, busy, submit, forget } = useBooking(topic, props.onPending)
-  const signedIn = session !== null
-  const availability = useQuery({
-    ...availabilityQuery(club.slug, wanted.start_ts, wanted.end_ts),
-    enabled: signedIn && !booked,
-    placeholderData: known => known,
-  })
-  const quote = useQuery({ ...quoteQuery(wanted), enabled: signedIn && !booked, placeholderData: known => known })
+  const { club, topic, courts, scale, selection, mine, held, onClose } = props
+  const booking = useBooking(topic, props.onPending)
+  const [joined, setJoined] = useState<Entry | null>(null)
+  const [done, setDone] = useState<string | null>(null)
+  const there = takenBy(scale, useRow(topic, selection.court), selection)
+  // While one's own booking is under way, what is there may be that.
+  const standing = booking.busy ? null : (there?.cell ?? null)
+  useWhenFreed(standing !== null, booking.forget)
   const court = courts.find(candidate => candidate.id === selection.court)
-  const money = (minor: number) => formatMoney(minor, club.currency)
+  const offered = held.get(standing?.ref ?? "")
   if (!court) return null
-  if (booked) return <Done club={club} courts={courts} booking={booked} onClose={onClose} />
-  const trouble = error ?? quote.error
-  const taken = codeOf(trouble) === "slot_taken"
-  const priced = quote.data ?? null
-  const fresh = quote.isPlaceholderData ? null : priced
+  if (booking.booked) return <Done club={club} courts={courts} booking={booking.booked} onClose={onClose} />
+  if (joined) return <Joined entry={joined} onClose={onClose} />
+  if (done !== null) return <Said said={done} onClose={onClose} />
+  if (mine.has(standing?.ref ?? "")) return <Said said={words.waitlist.yours} onClose={onClose} />
+  if (offered) return <Offered entry={offered} onDone={setDone} onClose={onClose} />
+  return <Order {...props} court={court} booking={booking} standing={standing} onJoined={setJoined} />
+}
+
+/** Calls when what stood in the way is gone: what was said about it is not true any more. */
+function useWhenFreed(taken: boolean, call: () => void): void {
+  const before = useRef(taken)
+  useEffect(() => {
+    if (before.current && !taken) call()
+    before.current = taken
+  })
+}
+
+/** What is held for whoever looks. */
+function Offered({ entry, onDone, onClose }: { entry: Entry; onDone: (said: string) => void; onClose: () => void }) {
+  const { ahead } = useWaiting()
+  const said = useEntryWords([entry])(entry)
   return (
     <Sheet title={words.booking.title} onClose={onClose}>
-      <p className={styles["what"]}>
-        {court.name} · {formatDate(selection.from, club.zone)},{" "}
-        {formatTimes(selection.from, selection.until, club.zone)}
-      </p>
-      {trouble !== null && trouble !== undefined && <Notice trouble>{sentenceFor(trouble)}</Notice>}
-      {taken && (
-        <Alternatives
-          club={club}
-          topic={topic}
-          courts={courts}
-          scale={scale}
-          wanted={wanted}
-          now={props.now}
-          busy={busy}
-          onBook={(other, total) => void submit(other, total)}
-        />
-      )}
-      <Choices
-        club={club}
-        courts={courts}
-        scale={scale}
-        selection={selection}
-        now={props.now}
-        extras={extras}
-        availability={availability.data}
-        onSelection={next => {
-          forget()
-          onChange(next)
-        }}
-        onExtras={next => {
-          forget()
-          setExtras(next)
-        }}
-      />
-      {priced && <Lines price={priced} />}
-      <p>{words.booking.cancelUntil(club.policy.cancel_deadline)}</p>
-      {!taken && signedIn && (
-        <p className={styles["actions"]}>
-          <Button
-            look="primary"
-            disabled={busy || fresh === null}
-            onClick={() => fresh && void submit(wanted, fresh.total).then(() => quote.refetch())}
-          >
-            {busy ? words.booking.submitting : words.booking.submit(court.name, priced ? money(priced.total) : "…")}
-          </Button>
-        </p>
-      )}
-      {!signedIn && <Stranger about={total === null ? null : money(total)} />}
+      <OfferCard entry={entry} said={said} ahead={ahead} onDone={onDone} />
     </Sheet>
   )
 }
 
-/** For whoever is not signed in: the way to do so, and back. */
-function Stranger({ about }: { about: string | null }) {
-  const here = encodeURIComponent(location.pathname + location.search)
+/** What one waits for from now on. */
+function Joined({ entry, onClose }: { entry: Entry; onClose: () => void }) {
+  const { what } = useEntryWords([entry])(entry)
+  const next = entry.auto_book ? words.waitlist.joinedBook : words.waitlist.joinedOffer
+  return <Said said={words.waitlist.joined(entry.position, what)} next={next} onClose={onClose} />
+}
+
+function Said({ said, next, onClose }: { said: string; next?: string; onClose: () => void }) {
   return (
-    <>
-      {about && <p>{words.grid.about(about)}</p>}
+    <Sheet title={words.booking.title} onClose={onClose}>
+      <Notice>{said}</Notice>
+      {next && <p>{next}</p>}
       <p className={styles["actions"]}>
-        <Link href={`/login?next=${here}`} className={buttonClass("primary")}>
-          {words.booking.signIn}
+        <Link href="/bookings" className={buttonClass()}>
+          {next ? words.waitlist.toWaitlist : words.booking.toBookings}
         </Link>
-        <small>{words.booking.signInWhy}</small>
+        <Button look="primary" onClick={onClose}>
+          {words.booking.close}
+        </Button>
       </p>
-    </>
+    </Sheet>
   )
 }
 
@@ -147,48 +126,6 @@ function Done({ club, courts, booking, onClose }: Pick<Props, "club" | "courts" 
   )
 }
 
-/** Coach and equipment, the latter as id → how many. */
-export interface Extras {
-  readonly coach_id: number | null
-  readonly equipment: Readonly<Record<number, number>>
-}
-
-function wantedOf({ court, from, until }: Selection, extras: Extras): Wanted {
-  const equipment = Object.entries(extras.equipment)
-    .filter(([, quantity]) => quantity > 0)
-    .map(([id, quantity]) => ({ equipment_id: Number(id), quantity }))
-  return { court_id: court, start_ts: rfc(from), end_ts: rfc(until), coach_id: extras.coach_id, equipment }
-}
-
 function momentOf(instant: string, zone: string): string {
   return `${formatDate(instant, zone)}, ${formatTime(instant, zone)}`
-}
-
-function Sheet({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
-  const dialog = useRef<HTMLDialogElement>(null)
-  const id = useId()
-  useEffect(() => {
-    const shown = dialog.current
-    shown?.showModal()
-    return () => shown?.close() // gives the focus back to where it was
-  }, [])
-  return (
-    <dialog
-      ref={dialog}
-      className={styles["sheet"]}
-      aria-labelledby={id}
-      onCancel={event => {
-        event.preventDefault()
-        onClose()
-      }}
-    >
-      <header className={styles["head"]}>
-        <h2 id={id}>{title}</h2>
-        <Button look="quiet" aria-label={words.booking.close} onClick={onClose}>
-          <span aria-hidden="true">✕</span>
-        </Button>
-      </header>
-      {children}
-    </dialog>
-  )
 }

@@ -3,6 +3,7 @@
 import { useQueryClient } from "@tanstack/react-query"
 import { useEffect, useRef, useState } from "react"
 import { type Booking, book, mineQuery, type Wanted } from "../../api/bookings"
+import { newKey } from "../../api/key"
 import { Problem } from "../../api/problem"
 import type { Topic } from "../../live/protocol"
 import type { Selection } from "../grid/view"
@@ -40,9 +41,4 @@ export function useBooking(topic: Topic, onPending: (selection: Selection | null
     }
   }
   return { booked, error, busy, submit, forget: () => setError(null) }
-}
-
-/** A random key, also where the page came without TLS and `crypto.randomUUID` is not there. */
-function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, "0")).join("")
 }

@@ -8,11 +8,11 @@ import { Notice, Trouble } from "../../ui/Notice"
 import { Page } from "../../ui/Page"
 import { formatDate } from "../../words/format"
 import { words } from "../../words/words"
+import { WaitingList } from "../waitlist/WaitingList"
 import { BookingItem } from "./BookingItem"
 import styles from "./Bookings.module.css"
 import { CancelDialog } from "./CancelDialog"
 import { MoveDialog } from "./MoveDialog"
-import { Watch } from "./Watch"
 
 /** One's own bookings: what is to come, with all that can be done about it, and what was. */
 export function BookingsPage() {
@@ -48,9 +48,9 @@ function Bookings() {
 
   return (
     <>
-      <Watch bookings={upcoming} />
       {done !== null && <Notice>{done}</Notice>}
       {error && <Trouble error={error} />}
+      <WaitingList />
       <h2>{words.bookings.upcoming}</h2>
       {data && upcoming.length === 0 && (
         <div>

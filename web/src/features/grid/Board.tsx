@@ -7,7 +7,7 @@ import { formatDay, formatHour, formatMoney, formatTime } from "../../words/form
 import { words } from "../../words/words"
 import styles from "./Board.module.css"
 import { CourtRow } from "./CourtRow"
-import { HOUR, isFree, placeOf, type Scale, stepsOf } from "./timeline"
+import { HOUR, isFree, placeOf, type Scale, stepsOf, takenBy } from "./timeline"
 import { usePrice } from "./usePrices"
 import { type Place, useSelecting } from "./useSelecting"
 import type { Selection } from "./view"
@@ -19,6 +19,8 @@ interface Props {
   readonly courts: readonly Court[]
   readonly scale: Scale
   readonly mine: ReadonlySet<string>
+  /** What is held for whoever looks, by its name on the grid. */
+  readonly held: ReadonlyMap<string, unknown>
   readonly pending: Selection | null
   /** What the drawer is open with. */
   readonly selection: Selection | null
@@ -27,7 +29,7 @@ interface Props {
 }
 
 /** Courts by time: a row for each court. */
-export function Board({ club, topic, config, courts, scale, mine, pending, selection, now, onSelect }: Props) {
+export function Board({ club, topic, config, courts, scale, mine, held, pending, selection, now, onSelect }: Props) {
   const { topics } = useLive()
   const offline = useMark().kind === "offline"
   const board = useRef<HTMLDivElement>(null)
@@ -37,6 +39,12 @@ export function Board({ club, topic, config, courts, scale, mine, pending, selec
     usual: Math.max(HOUR, scale.step),
     isFree: (court: number, from: number, until: number) =>
       from >= now && isFree(scale, topics.row(topic, court), { from, until }),
+    takenAt: ({ court, at }: Place) => {
+      const taken = takenBy(scale, topics.row(topic, court), { from: at, until: at + 1 })
+      return taken && taken.from >= now && !mine.has(taken.cell.ref ?? "")
+        ? { court, from: taken.from, until: taken.until }
+        : null
+    },
   }
   const { draft, focus, handlers } = useSelecting(steps, onSelect, place => focusOn(board.current, place))
   const selected = selection ?? draft
@@ -89,6 +97,7 @@ export function Board({ club, topic, config, courts, scale, mine, pending, selec
               scale={scale}
               zone={club.zone}
               mine={mine}
+              held={held}
               selected={selected?.court === court.id ? spans : null}
               label={selected?.court === court.id ? price : ""}
               pending={pending?.court === court.id ? waiting : null}

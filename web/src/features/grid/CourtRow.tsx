@@ -15,6 +15,8 @@ export interface RowProps {
   readonly zone: string
   /** The `grid_ref`s of one's own bookings. */
   readonly mine: ReadonlySet<string>
+  /** What is held for whoever looks, by its name on the grid. */
+  readonly held: ReadonlyMap<string, unknown>
   /** What is selected on this court, and what to say of it. */
   readonly selected: Span | null
   readonly label: string
@@ -59,12 +61,16 @@ export const CourtRow = memo(function CourtRow(props: RowProps) {
   )
 })
 
-type Looks = Piece["kind"] | "mine" | "pending" | "past"
+type Looks = Piece["kind"] | "mine" | "offer" | "pending" | "past"
+
+/** What is pressed to wait for it, or to claim it. */
+const TAKEN: readonly Looks[] = ["booked", "coaching", "held", "offer"]
 
 function PieceCell({ piece, row, ...props }: RowProps & { piece: Shown; row: Row | undefined }) {
-  const { scale, zone, mine, selected, focus, past } = props
-  const looks = looksOf(piece, mine, past)
+  const { scale, zone, mine, held, selected, focus, past } = props
+  const looks = looksOf(piece, mine, held, past)
   const state = sayState(piece, looks, zone)
+  const waited = TAKEN.includes(looks) && piece.from >= past
   const chosen = selected !== null && meets(piece, selected)
   const focused = focus !== null && piece.from <= focus && focus < piece.until
   return (
@@ -74,11 +80,12 @@ function PieceCell({ piece, row, ...props }: RowProps & { piece: Shown; row: Row
       tabIndex={focused ? 0 : -1}
       aria-colindex={Math.floor((piece.from - scale.from) / scale.step) + 2}
       aria-selected={looks === "free" ? chosen : undefined}
-      aria-disabled={looks !== "free" || undefined}
+      aria-disabled={(looks !== "free" && !waited) || undefined}
       aria-label={words.grid.cell(formatTimes(piece.from, piece.until, zone), row ? state : words.app.loading)}
       title={looks === "free" ? formatTime(piece.from, zone) : state}
       className={styles["cell"]}
       data-looks={looks}
+      data-waited={waited || undefined}
       data-from={piece.from}
       data-until={piece.until}
       style={placed(scale, piece)}
@@ -105,14 +112,17 @@ function meets(one: Span, other: Span): boolean {
   return one.from < other.until && one.until > other.from
 }
 
-function looksOf(piece: Shown, mine: ReadonlySet<string>, past: number): Looks {
+function looksOf(piece: Shown, mine: RowProps["mine"], held: RowProps["held"], past: number): Looks {
   if (piece.cell?.ref && mine.has(piece.cell.ref)) return "mine"
+  if (piece.cell?.ref && held.has(piece.cell.ref)) return "offer"
   return piece.kind === "free" && piece.from < past ? "past" : piece.kind
 }
 
 function sayState(piece: Shown, looks: Looks, zone: string): string {
   const { state } = words.grid
   if (looks === "held" && piece.cell?.until) return `◷ ${state.heldUntil(formatTime(piece.cell.until, zone))}`
+  if (looks === "offer" && piece.cell?.until) return `◷ ${state.offerUntil(formatTime(piece.cell.until, zone))}`
+  if (looks === "offer") return `◷ ${state.offer}`
   if (looks === "held") return `◷ ${state.held}`
   if (looks === "closed") return piece.cell?.reason || state.closed
   if (looks === "coaching") return `✦ ${state.coaching}`

@@ -9,6 +9,7 @@ import { Notice, Trouble } from "../../ui/Notice"
 import { Page } from "../../ui/Page"
 import { formatDay, isElsewhere, localDay } from "../../words/format"
 import { words } from "../../words/words"
+import { useHeldForMe } from "../waitlist/useWaiting"
 import { Board } from "./Board"
 import { DayStrip } from "./DayStrip"
 import { Filters } from "./Filters"
@@ -47,7 +48,7 @@ function Day({ club }: { club: Club }) {
   const wide = useWide()
   const [pending, setPending] = useState<Selection | null>(null)
   const total = usePrice(club, view.date, config, view.selection)
-  const shown = { club, topic, config, courts, now, mine: useMine(club, view.date) }
+  const shown = { club, topic, config, courts, now, mine: useMine(club, view.date), held: useHeldForMe() }
   const select = (selection: Selection) => change({ selection })
   return (
     <>
@@ -75,13 +76,11 @@ function Day({ club }: { club: Club }) {
       {scale && view.selection && data && (
         <Suspense>
           <Drawer
-            club={club}
-            topic={topic}
+            {...shown}
             courts={all}
             scale={scale}
             selection={view.selection}
             total={total}
-            now={now}
             onChange={selection => change({ selection }, { replace: true })}
             onPending={setPending}
             onClose={() => change({ selection: null })}

@@ -7,7 +7,7 @@ import { Notice } from "../../ui/Notice"
 import { formatMoney, formatTime } from "../../words/format"
 import { words } from "../../words/words"
 import styles from "./Times.module.css"
-import { isFree, type Scale, stepsOf } from "./timeline"
+import { isFree, type Scale, stepsOf, takenBy } from "./timeline"
 import { usePrices } from "./usePrices"
 import type { Selection } from "./view"
 
@@ -38,9 +38,11 @@ export function Times({ club, topic, config, courts, scale, now, onSelect }: Pro
       .map(from => {
         const span = { from, until: from + length }
         // A court that cannot be booked for so long from then has no price.
-        const fits = (court: Court) =>
-          prices(court.id, from) !== null && isFree(scale, topics.row(topic, court.id), span)
-        return { ...span, free: courts.filter(court => rows && fits(court)) }
+        const those = (may: typeof isFree | typeof takenBy) =>
+          courts.filter(
+            court => rows && prices(court.id, from) !== null && may(scale, topics.row(topic, court.id), span),
+          )
+        return { ...span, free: those(isFree), taken: those(takenBy) }
       })
   }, [scale, now, minutes, courts, rows, topics, topic, prices])
   const money = (minor: number | null | undefined) => (minor == null ? null : formatMoney(minor, club.currency))
@@ -71,14 +73,16 @@ export function Times({ club, topic, config, courts, scale, now, onSelect }: Pro
           <section key={part}>
             <h3>{words.grid.times.parts[part]}</h3>
             <ul className={styles["chips"]}>
-              {those.map(({ free, ...span }) => {
+              {those.map(({ free, taken, ...span }) => {
+                const shown = free.length > 0 ? free : taken
                 const lowest = money(least(free.map(court => prices(court.id, span.from))))
                 return (
                   <li key={span.from} className={chosen === span.from ? styles["open"] : undefined}>
                     <button
                       type="button"
                       className={styles["chip"]}
-                      disabled={free.length === 0}
+                      disabled={shown.length === 0}
+                      data-full={free.length === 0 || undefined}
                       aria-expanded={chosen === span.from}
                       onClick={() => setChosen(chosen === span.from ? null : span.from)}
                     >
@@ -86,10 +90,14 @@ export function Times({ club, topic, config, courts, scale, now, onSelect }: Pro
                       <span>{free.length === 0 ? words.grid.times.none : words.grid.times.free(free.length)}</span>
                       {lowest && <span>{words.grid.times.from(lowest)}</span>}
                     </button>
-                    {chosen === span.from && free.length > 0 && (
+                    {chosen === span.from && shown.length > 0 && (
                       <fieldset className={styles["courts"]}>
-                        <legend>{words.grid.times.choose(formatTime(span.from, club.zone))}</legend>
-                        {free.map(court => (
+                        <legend>
+                          {(free.length > 0 ? words.grid.times.choose : words.grid.times.wait)(
+                            formatTime(span.from, club.zone),
+                          )}
+                        </legend>
+                        {shown.map(court => (
                           <Button key={court.id} onClick={() => onSelect({ court: court.id, ...span })}>
                             {[court.name, court.kind, money(prices(court.id, span.from))].filter(Boolean).join(" · ")}
                           </Button>

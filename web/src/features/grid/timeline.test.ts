@@ -1,6 +1,6 @@
 import { expect, it } from "vitest"
 import type { Cell } from "../../live/protocol"
-import { HOUR, isFree, nearest, piecesOf, placeOf, scaleOf, stepsOf } from "./timeline"
+import { HOUR, isFree, nearest, piecesOf, placeOf, scaleOf, stepsOf, takenBy } from "./timeline"
 
 const at = (text: string) => Date.parse(text)
 const row = (...cells: Cell[]) => ({ court: 1, v: 1, cells })
@@ -49,4 +49,20 @@ it("offers the nearest free times first, never past ones", () => {
   expect(isFree(DAY, taken, wanted)).toBe(false)
   expect(nearest(DAY, taken, wanted, 0).map(span => span.from)).toEqual([wanted.from - HOUR, wanted.from + HOUR])
   expect(nearest(DAY, taken, wanted, wanted.from).map(span => span.from)).toEqual([wanted.from + HOUR])
+})
+
+it("tells what somebody may give up from what nobody can wait for", () => {
+  const taken = row(
+    { s: "2026-12-01T07:30:00Z", e: "2026-12-01T08:00:00Z", k: "held", ref: "h" },
+    { s: "2026-12-01T08:00:00Z", e: "2026-12-01T09:00:00Z", k: "booked", ref: "b" },
+    { s: "2026-12-01T09:00:00Z", e: "2026-12-01T09:30:00Z", k: "closed" },
+  )
+  const found = (from: string, until: string) =>
+    takenBy(DAY, taken, { from: at(`2026-12-01T${from}:00Z`), until: at(`2026-12-01T${until}:00Z`) })?.cell.ref
+  expect(found("08:00", "08:30")).toBe("b")
+  expect(found("07:30", "08:30")).toBe("h")
+  expect(found("07:00", "07:30")).toBeUndefined() // free
+  expect(found("08:30", "09:30")).toBeUndefined() // partly closed
+  expect(found("06:30", "08:30")).toBeUndefined() // before the opening
+  expect(found("09:30", "10:00")).toBeUndefined()
 })

@@ -83,6 +83,13 @@ export function isFree(scale: Scale, row: Row | undefined, { from, until }: Span
   return isOpen(scale, from, until) && takenOf(row).every(span => span.until <= from || span.from >= until)
 }
 
+/** What stands in the way of a span and may be given up: bookings and holds; null if there is nothing, or also a closure. */
+export function takenBy(scale: Scale, row: Row | undefined, { from, until }: Span): (Span & { cell: Cell }) | null {
+  const there = takenOf(row).filter(span => span.from < until && span.until > from)
+  const mayGo = isOpen(scale, from, until) && there.every(({ cell }) => cell.k !== "closed")
+  return (mayGo && there[0]) || null
+}
+
 /** What spans can be booked beside a wanted one on the same court, nearest first. */
 export function nearest(scale: Scale, row: Row | undefined, wanted: Span, now: number): Span[] {
   const length = wanted.until - wanted.from

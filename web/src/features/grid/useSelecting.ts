@@ -1,6 +1,6 @@
 /** Selecting on the board: by press, by drag, and by keys. Knows the cells by what stands on them. */
 
-import { type KeyboardEvent, type PointerEvent, useRef, useState } from "react"
+import { type KeyboardEvent, type MouseEvent, type PointerEvent, useRef, useState } from "react"
 import type { Selection } from "./view"
 
 export interface Steps {
@@ -13,6 +13,8 @@ export interface Steps {
   readonly usual: number
   /** Whether a court is free for all of a span. */
   isFree(court: number, from: number, until: number): boolean
+  /** All of what is there at a place, if somebody may wait for it or claim it. */
+  takenAt(place: Place): Selection | null
 }
 
 export interface Place {
@@ -70,6 +72,12 @@ export function useSelecting(steps: Steps, open: (selection: Selection) => void,
       open(drawn({ court: draft.court, at: draft.from }, Math.max(from.at, draft.until - steps.step)) ?? draft)
   }
 
+  const onClick = (event: MouseEvent<HTMLElement>) => {
+    const place = placeAt(event.target)
+    const taken = place && steps.takenAt(place)
+    if (taken) open(taken)
+  }
+
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     const place = placeAt(event.target)
     if (!place || event.altKey || event.metaKey) return
@@ -96,7 +104,7 @@ export function useSelecting(steps: Steps, open: (selection: Selection) => void,
     return at === undefined ? null : { ...place, at }
   }
   const openAt = (place: Place) => {
-    const selection = draft?.court === place.court ? draft : begin(place)
+    const selection = draft?.court === place.court ? draft : (begin(place) ?? steps.takenAt(place))
     if (selection) open(selection)
   }
   const lengthen = (place: Place, ahead: number) => {
@@ -107,7 +115,7 @@ export function useSelecting(steps: Steps, open: (selection: Selection) => void,
     if (next.until > next.from && steps.isFree(next.court, next.from, next.until)) setDraft(next)
   }
 
-  return { draft, setDraft, focus, handlers: { onPointerDown, onPointerMove, onPointerUp, onKeyDown } }
+  return { draft, setDraft, focus, handlers: { onPointerDown, onPointerMove, onPointerUp, onClick, onKeyDown } }
 }
 
 /** The court and the instant of the cell that an element is in. */

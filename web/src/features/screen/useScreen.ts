@@ -42,6 +42,7 @@ export class ScreenLife {
         return token === null ? {} : { ticket: token }
       },
       sessionEnded: () => void this.#beat(),
+      changed: () => {}, // a screen has nothing of its own
     })
   }
 
