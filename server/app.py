@@ -41,6 +41,7 @@ from server.edge import (
     links,
     live,
     me,
+    metrics,
     openapi,
     page,
     screens,
@@ -62,6 +63,7 @@ from server.live.redis import create_redis
 from server.logs import configure_logging
 from server.settings import Settings, SettingsError, read_settings
 from server.sql.connection import OUT_OF_REACH, create_pool
+from server.tracing import require_packages, tracing
 from server.usecases.bookings import Bookings
 from server.usecases.catalogue import Catalogues
 from server.usecases.closures import Closures
@@ -78,6 +80,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *page.handlers,
     *openapi.handlers,
     *health.handlers,
+    *metrics.handlers,
     *auth.handlers,
     *totp.handlers,
     *me.handlers,
@@ -119,6 +122,7 @@ async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
 
     desks = Desks(context, catalogues, after_commit=after_commit)
     app.state.catalogues = catalogues
+    app.state.desks = desks
     app.state.occupancy = occupancy
     app.state.bookings = Bookings(context, catalogues, desks)
     app.state.waitlist = Waitlist(context, catalogues, desks, app.state.bookings)
@@ -146,6 +150,7 @@ async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
 LIFESPAN: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = [
     remember_identities,
     serve_clubs,
+    metrics.keep_measuring,
 ]
 """What runs beside the requests, in the order of its start; each finds `app.state.context`."""
 
@@ -174,11 +179,13 @@ def create_app(
     """
     settings = settings or read_settings()
     configure_logging(settings)
+    require_packages(settings)
 
     @asynccontextmanager
     async def keep_context(app: Litestar) -> AsyncIterator[None]:
-        async with _context(app, settings, clock):
-            yield
+        with tracing(settings, "courtside-server"):
+            async with _context(app, settings, clock):
+                yield
 
     limited = [DefineMiddleware(LimitsMiddleware, settings=settings)] if settings.rate_limit_per_minute else []
     return Application(

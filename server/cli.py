@@ -12,8 +12,10 @@ import getpass
 import os
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from server import __version__
@@ -107,10 +109,12 @@ def up(options: argparse.Namespace) -> int:
         await supervisor.run_once("The migration", lambda: _child(["migrate"], child_env))
         if embedded and settings.on_loopback:  # the only place where anybody may know a password
             await supervisor.run_once("The seeding", lambda: _child(["seed", "--demo"], child_env))
-        await supervisor.start(*_server_parts(settings, _processes(settings), child_env), _worker_part(child_env))
+        servers_env = child_env | counting
+        await supervisor.start(*_server_parts(settings, _processes(settings), servers_env), _worker_part(child_env))
         _say(_welcome(settings, embedded=embedded))
 
-    asyncio.run(Supervisor(_say).run(story))
+    with _counting_together() as counting:
+        asyncio.run(Supervisor(_say).run(story))
     _say("Courtside has stopped; the data is kept.")
     return 0
 
@@ -129,6 +133,13 @@ def _server_parts(settings: Settings, count: int, env: Mapping[str, str]) -> lis
         return made
 
     return [part("HTTP server" if count == 1 else f"HTTP server {number}") for number in range(1, count + 1)]
+
+
+@contextmanager
+def _counting_together() -> Iterator[dict[str, str]]:
+    """What has server processes add their metrics up: each is asked for those of all. Counters begin at zero."""
+    with tempfile.TemporaryDirectory(prefix="courtside-metrics-") as folder:
+        yield {"PROMETHEUS_MULTIPROC_DIR": folder}
 
 
 def _worker_part(env: Mapping[str, str]) -> Part:
@@ -183,12 +194,15 @@ def serve(options: argparse.Namespace) -> int:
     if count == 1:
         serve_here(settings, shared=options.share_port)
         return 0
-    asyncio.run(Supervisor(_say).run(lambda supervisor: supervisor.start(*_server_parts(settings, count, env))))
+    with _counting_together() as counting:
+        parts = _server_parts(settings, count, env | counting)
+        asyncio.run(Supervisor(_say).run(lambda supervisor: supervisor.start(*parts)))
     return 0
 
 
 def worker(_options: argparse.Namespace) -> int:
     """Run the worker until SIGTERM."""
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # that of server processes; the worker answers for itself
     import uvloop  # noqa: PLC0415 - see `serve`
 
     from server.jobs.worker import run  # noqa: PLC0415 - see `serve`

@@ -35,6 +35,7 @@ PRIVACY = ROOT / "docs" / "privacy.md"
 ASVS = ROOT / "docs" / "asvs.md"
 LIVE = ROOT / "docs" / "live-protocol.md"
 LOGS = ROOT / "docs" / "logs.md"
+METRICS = ROOT / "docs" / "metrics.md"
 DOCUMENTS = [
     README,
     API,
@@ -43,13 +44,21 @@ DOCUMENTS = [
     PRIVACY,
     LOGS,
     ASVS,
+    METRICS,
     *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
     *command_blocks.documents(),
 ]
 
 FOLDERS = ("server", "web", "tests", "ops", "docs", "migrations", "requirements", ".ci", ".github")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-NOT_OURS = {"TEST_DATABASE_URL", "TEST_REDIS_URL", "COURTSIDE_PICTURES"}
+NOT_OURS = {
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_TRACES_SAMPLER",
+    "PROMETHEUS_MULTIPROC_DIR",
+    "TEST_DATABASE_URL",
+    "TEST_REDIS_URL",
+    "COURTSIDE_PICTURES",
+}
 """Names in the form of a setting that the service itself does not read."""
 
 

@@ -25,7 +25,14 @@ VIOLATIONS = {
         ("server/app.py", "import server.cli"),
     ],
     "settings": [("server/settings.py", "import server.domain.errors")],
+    "instruments": [
+        ("server/metrics.py", "import server.context"),
+        ("server/logs.py", "import server.edge.errors"),
+        ("server/tracing.py", "import server.usecases.desk"),
+    ],
     "domain": [
+        ("server/domain/slots.py", "import server.metrics"),
+        ("server/domain/slots.py", "import prometheus_client"),
         ("server/domain/slots.py", "import time"),
         ("server/domain/slots.py", "import os"),
         ("server/domain/slots.py", "import asyncpg"),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from server.domain import capacity, errors, policy, pricing, quotas
+from server.domain import capacity, errors, policy, quotas
 from server.domain.bookings import Book, Booking, Move
 from server.domain.effects import Daybook
 from server.domain.pricing import Price
@@ -49,7 +49,7 @@ def admit(
             if not party.staff:
                 raise refusal
             overrides.append(refusal.code)
-    price = pricing.quote(
+    price = daybook.quote(
         catalogue, court, interval, coach=coach, equipment=request.equipment, tier=party.tier, now=now
     )
     if request.expected_total is not None and request.expected_total != price.total:

@@ -6,14 +6,14 @@ Whatever is changed here is changed in the `Daybook`, which the next request of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from server.domain import policy
+from server.domain import policy, pricing
 from server.domain.bookings import Book, Booking, Closure, Outcome
 from server.domain.capacity import Taken
 from server.domain.catalogue import Catalogue
@@ -36,6 +36,8 @@ class Daybook(msgspec.Struct, kw_only=True):
     """What was read under the locks. `settle` writes what it grants into it."""
 
     catalogue: Catalogue
+    quote: Callable[..., Price] = pricing.quote
+    """Reckons a price; whoever opens the daybook may look at the clock meanwhile."""
     taken: dict[int, list[Taken]]
     """Resource id → all that overlaps the days that were read."""
     bookings: dict[UUID, Booking] = {}

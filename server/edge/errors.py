@@ -20,6 +20,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, SerializationException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
+from server import metrics
 from server.domain import errors
 from server.domain.errors import Refusal
 from server.edge.telemetry import CODE, request_id_of, words_of
@@ -138,6 +139,8 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
     """The one exception handler: whatever was raised becomes a problem. What nobody expected is logged."""
     refusal = refusal_of(error)
     scope = request.scope
+    if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        metrics.ERRORS.labels(type(error.__cause__ or error).__name__).inc()
     scope[CODE] = refusal.code  # type: ignore[literal-required] # ASGI lets a scope be extended
     where = {"method": scope["method"], "route": scope.get("path_template", "")}  # a path may have secrets in it
     if isinstance(refusal, errors.Unavailable) and not isinstance(error, Refusal):

@@ -34,6 +34,7 @@ OPEN: frozenset[tuple[str, str]] = frozenset(
         ("GET", "/links.css"),
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
+        ("GET", "/metrics"),  # to this machine, or with its own token: the handler looks
         ("GET", "/ws/grid"),
     }
 )

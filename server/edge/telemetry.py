@@ -16,6 +16,7 @@ import msgspec
 from litestar import Request
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from server import metrics, tracing
 from server.logs import REQUEST, AccessLog, Line, now
 from server.masking import is_sensitive
 from server.settings import Settings
@@ -69,13 +70,29 @@ class Telemetry:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_headers)
+            if tracing.is_on():
+                await self._trace(scope, receive, send_with_headers)
+            else:
+                await self.app(scope, receive, send_with_headers)
         finally:
             self._tell(scope, status, perf_counter() - began)
+
+    async def _trace(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer inside of a span, of the client's trace if it sends one."""
+        headers = dict(scope["headers"])
+        parent = headers.get(tracing.CARRIED.encode(), b"").decode("latin-1") or None
+        method: str = scope["method"]  # type: ignore[typeddict-item] # of an HTTP request
+        with tracing.span(method, parent=parent, request_id=request_id_of(scope)) as span:
+            await self.app(scope, receive, send)
+            span.update_name(f"{method} {scope.get('path_template', '')}")
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         method: str = scope["method"]  # type: ignore[typeddict-item] # of an HTTP request
         route: str = scope.get("path_template", "")
+        # What is not routed may have any method: it must not become a label.
+        metrics.answered(method if route else "any", route, status, seconds)
+        if code := scope.get(CODE):
+            metrics.REFUSALS.labels(code).inc()
         log = self._log
         if not log.tells:
             return

@@ -21,14 +21,18 @@ import asyncpg
 import redis.exceptions
 import structlog
 
+from server import metrics
 from server.context import Context
 from server.domain.effects import Settlement, concerns_of
 from server.domain.errors import Unavailable
+from server.jobs.signals import Signals
+from server.jobs.watch import watched
 from server.live.feed import Feed, News
 from server.live.redis import create_redis
 from server.logs import configure_logging
 from server.settings import Settings
 from server.sql.connection import OUT_OF_REACH, create_pool
+from server.tracing import require_packages, tracing
 from server.usecases.bookings import Bookings
 from server.usecases.catalogue import Catalogues
 from server.usecases.desk import Desks
@@ -63,26 +67,6 @@ EXPECTED: tuple[type[Exception], ...] = (*OUT_OF_REACH, Unavailable, asyncpg.Pos
 log = structlog.get_logger(__name__)
 
 
-class Signals:
-    """What the loops tell one another: that something is due, and that it is time to stop."""
-
-    def __init__(self) -> None:
-        self.due = asyncio.Event()
-        """A mail may be."""
-        self.jobs_due = asyncio.Event()
-        """A job of the waitlist may be."""
-        self.stopping = asyncio.Event()
-
-    def wake(self) -> None:
-        """Have both sweepers look now."""
-        self.jobs_due.set()
-        self.due.set()
-
-    def stop(self) -> None:
-        self.stopping.set()
-        self.wake()  # whoever waits for work is to look up
-
-
 async def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; the mail in hand is finished, within `GRACE` seconds.
 
@@ -90,6 +74,7 @@ async def run(settings: Settings) -> None:
     database and DB_POOLER does not say so.
     """
     configure_logging(settings)
+    require_packages(settings)
     logging.getLogger("arq").setLevel(logging.WARNING)  # at INFO it tells of each job twice
     os.nice(NICENESS)  # a mail can wait for a booking, where both share a machine
     signals = Signals()
@@ -103,8 +88,11 @@ async def run(settings: Settings) -> None:
         log.warning("database_away", error=f"{type(error).__name__}: {error}")
         pool = await create_pool(settings, size=size, lazy=True)
     client = create_redis(settings)
+    context = Context(settings=settings, pool=pool, redis=client)
     try:
-        await tend(Context(settings=settings, pool=pool, redis=client), signals)
+        with tracing(settings, "courtside-worker"):
+            async with watched(context, signals):
+                await tend(context, signals)
     finally:
         pool.terminate()  # nothing is under way any more; a polite close would wait for a database that is away
         await client.aclose()
@@ -166,6 +154,7 @@ async def keep_up(name: str, work: Callable[[], Awaitable[None]], signals: Signa
             return
         if clock() - started > STEADY:
             pause = FIRST_PAUSE
+        metrics.LOOP_RESTARTS.labels(name).inc()
         log.warning("loop_restarts", loop=name, error=error, pause=pause)
         await _idle(signals.stopping, pause)
         pause = min(pause * 2, LONGEST_PAUSE)
@@ -175,6 +164,7 @@ async def promote(context: Context, desks: Desks, signals: Signals) -> None:
     """Work off what the waitlist asks for, then look again when woken, or else every `SWEEP_INTERVAL` seconds."""
     while not signals.stopping.is_set():
         signals.jobs_due.clear()
+        signals.beat("promotions")
         taken = await work_off_due(context, desks, limit=JOBS_BATCH)
         if taken < JOBS_BATCH and not signals.stopping.is_set():
             await _idle(signals.jobs_due, SWEEP_INTERVAL)
@@ -184,6 +174,7 @@ async def sweep(context: Context, signals: Signals) -> None:
     """Deliver what is due, then look again when woken, or else every `SWEEP_INTERVAL` seconds."""
     while not signals.stopping.is_set():
         signals.due.clear()
+        signals.beat("mails")
         taken = await deliver_due(context, limit=BATCH, stopping=signals.stopping.is_set)
         if taken < BATCH and not signals.stopping.is_set():
             await _idle(signals.due, SWEEP_INTERVAL)

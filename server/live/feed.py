@@ -25,6 +25,7 @@ from redis.exceptions import RedisError
 from server.domain.grid import Row
 from server.live.people import Concerns
 from server.live.redis import CALL_TIMEOUT, create_redis
+from server.metrics import FEED_LAG
 from server.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,8 @@ class _Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     news: list[News] = []
     people: dict[int, list[str]] = {}
     """User id → what of theirs has changed."""
+    sent: float = 0.0
+    """By the clock of the process that sent it, for itself to compare."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -155,7 +158,7 @@ class Feed:
 
     async def _beat(self) -> None:
         while True:
-            await self._publish(_Envelope(self._origin))
+            await self._publish(_Envelope(self._origin, sent=asyncio.get_running_loop().time()))
             await asyncio.sleep(HEARTBEAT)
 
     async def _publish(self, envelope: _Envelope) -> bool:
@@ -233,6 +236,8 @@ class Feed:
             return  # of another release; anti-entropy has what it says
         if envelope.origin == self._origin:
             self._heard = now
+            if envelope.sent:
+                FEED_LAG.observe(max(0.0, now - envelope.sent))
             return
         for news in envelope.news:
             self._on_news(news)

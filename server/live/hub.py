@@ -27,6 +27,7 @@ from server.live.people import People
 from server.live.protocol import GOING_AWAY, NO_PONG, SESSION_ENDED, TOO_SLOW, Bye
 from server.live.rooms import Key, Room
 from server.live.watcher import Watcher
+from server.metrics import DELIVERIES, FANOUT
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +92,8 @@ class Hub:
         self._stale: dict[Key, None] = {}
         self._own: set[Key] = set()
         """Days in which this process committed something that others do not know of yet."""
-        self._untold: dict[Room, None] = {}
+        self._untold: dict[Room, float] = {}
+        """Rooms with news, and since when."""
         self._wanted = asyncio.Event()
         self._due = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -291,7 +293,7 @@ class Hub:
 
     def _tell_soon(self, room: Room) -> None:
         if room.changed or room.renewed:
-            self._untold[room] = None
+            self._untold.setdefault(room, time.monotonic())
             self._due.set()
 
     async def _keep_telling(self) -> None:
@@ -301,8 +303,9 @@ class Hub:
             self._due.clear()
             began = clock()
             untold, self._untold = self._untold, {}
-            for room in untold:
+            for room, since in untold.items():
                 await self._tell(room)
+                FANOUT.observe(time.monotonic() - since)
             await asyncio.sleep(max(0.0, began + self.pace.tick - clock()))
 
     async def _tell(self, room: Room) -> None:
@@ -315,6 +318,7 @@ class Hub:
         room.telling = True
         try:
             watchers = list(room.watchers)
+            DELIVERIES.inc(len(watchers))
             for start in range(0, len(watchers), WRITES_AT_A_TIME):
                 if start:
                     await asyncio.sleep(0)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Any
 
 import redis.exceptions
 import structlog
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 
+from server.metrics import REDIS_CALL, REDIS_FAILURES
 from server.settings import Settings
 
 CALL_TIMEOUT = 0.25
@@ -44,6 +46,7 @@ class Breaker:
         self._probing: asyncio.Task[None] | None = None
 
     def trip(self) -> None:
+        REDIS_FAILURES.inc()
         if not self.is_open:
             self.is_open = True
             self._probing = asyncio.get_running_loop().create_task(self._until_it_answers())
@@ -57,6 +60,7 @@ class Breaker:
         if self.is_open:
             raise RedisAway("Redis is away.")
         loop = asyncio.get_running_loop()
+        asked = perf_counter()
         timer: asyncio.TimerHandle
 
         def tick(left: int) -> None:
@@ -71,6 +75,7 @@ class Breaker:
                 timer = loop.call_later(seconds / TICKS, tick, TICKS - 1)
                 try:
                     yield
+                    REDIS_CALL.observe(perf_counter() - asked)
                 finally:
                     timer.cancel()
         except TimeoutError:

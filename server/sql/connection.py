@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import TypeAlias, cast
 
 import asyncpg
@@ -12,6 +13,7 @@ import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
 from server.domain.errors import Unavailable
+from server.metrics import POOL_WAIT
 from server.settings import Settings, SettingsError
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -103,10 +105,13 @@ async def acquire(
     Raises `Unavailable` if there is none. A connection that is lost in the block raises one of `OUT_OF_REACH`, for
     the borrower to judge: after a COMMIT was sent, that is no refusal.
     """
+    asked = perf_counter()
     try:
         conn = await pool.acquire(timeout=timeout)
     except NOT_TO_BE_HAD as error:
         raise Unavailable from error
+    finally:
+        POOL_WAIT.observe(perf_counter() - asked)
     try:
         # The pool's proxy does all that a connection does, but is no subclass.
         yield cast("Connection", conn)

@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 
 from server.sql.connection import Connection
+from server.tracing import with_trace
 
 INSERT_OUTBOX = """
 INSERT INTO outbox (id, kind, payload, club_id) VALUES ($1, $2, $3, $4)
@@ -29,7 +30,7 @@ async def insert_outbox(
     club_id: int | None = None,
 ) -> None:
     """Remember a piece of work, due at once. `payload` holds ids, never an address; `token` is scrubbed when settled."""
-    await conn.execute(INSERT_OUTBOX, id, kind, payload, club_id)
+    await conn.execute(INSERT_OUTBOX, id, kind, with_trace(payload), club_id)
 
 
 LOCK_DUE = """

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
+from server import metrics, tracing
 from server.context import Context
 from server.domain.bookings import (
     Book,
@@ -36,6 +37,7 @@ from server.sql import desk as sql
 from server.sql.catalogue import fetch_catalogue
 from server.sql.connection import OUT_OF_REACH, Connection, acquire
 from server.usecases.catalogue import Catalogues
+from server.usecases.counting import quote
 from server.usecases.ids import uuid7
 
 ROLLBACK_PATIENCE = 1.0
@@ -97,7 +99,8 @@ class Attempt:
         waiters = await self._waiters(conn, catalogue)
         footprint = footprint_of(catalogue, self.requests, waiters.values())
         try:
-            await sql.lock_footprint(conn, self.club_id, footprint.people, footprint.locks, patience=self.patience)
+            with metrics.LOCK_WAIT.time():
+                await sql.lock_footprint(conn, self.club_id, footprint.people, footprint.locks, patience=self.patience)
         except (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
             raise LocksBlocked from None
         if self.in_doubt is not None and await self._arrived(conn, self.in_doubt):
@@ -106,12 +109,15 @@ class Attempt:
         mark, taken = await sql.list_taken(conn, self.club_id, sql.spans_of(footprint.reads, catalogue.tz))
         if mark != catalogue.mark:
             return await self.catalogues.load(self.club_id, conn=conn)
-        daybook = Daybook(catalogue=catalogue, taken=taken)
+        daybook = Daybook(catalogue=catalogue, taken=taken, quote=quote)
         daybook.entries = await self._waiters(conn, catalogue)
         if daybook.entries and not footprint.covers(footprint_of(catalogue, self.requests, daybook.entries.values())):
             return catalogue  # somebody has joined meanwhile whom this could serve, and needs more than is locked
         await self._read_the_rest(conn, daybook, footprint)
         settlement = settle(daybook, self.requests, now=now, new_id=lambda: uuid7(now))
+        if tracing.is_on():
+            for message in settlement.writes.outbox:
+                message.payload.update(tracing.with_trace({}))
         await self._write(conn, settlement, now)
         return settlement
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from server.context import Context
-from server.domain import capacity, pricing
+from server.domain import capacity
 from server.domain.bookings import (
     Accepted,
     Book,
@@ -43,6 +43,8 @@ from server.sql import bookings as sql
 from server.sql import people
 from server.sql.connection import acquire
 from server.usecases.catalogue import Catalogues
+from server.usecases.counting import counted
+from server.usecases.counting import quote as priced
 from server.usecases.desk import Desks, settled
 from server.usecases.ids import uuid7
 from server.usecases.replays import first_answer
@@ -75,7 +77,7 @@ class Bookings:
         check(catalogue)
         party = await self.party_of(identity, catalogue, wanted.user_email)
         interval = admissible(catalogue, wanted, party, self._context.clock())
-        return catalogue, pricing.quote(
+        return catalogue, priced(
             catalogue,
             catalogue.court_by_id[wanted.court_id],
             interval,
@@ -85,6 +87,7 @@ class Bookings:
             now=self._context.clock(),
         )
 
+    @counted("book", "confirmed")
     async def book(
         self,
         identity: Identity,
@@ -152,6 +155,7 @@ class Bookings:
             waits=waits,
         )
 
+    @counted("cancel", "cancelled")
     async def cancel(
         self, identity: Identity, booking_id: UUID, idempotency: IdempotencyKey | None = None
     ) -> Accepted | Replay:
@@ -163,6 +167,7 @@ class Bookings:
 
         return await self._with_seen(identity, booking_id, ask, idempotency)
 
+    @counted("move", "moved")
     async def move(
         self, identity: Identity, booking_id: UUID, change: Change, idempotency: IdempotencyKey | None = None
     ) -> Accepted | Replay:

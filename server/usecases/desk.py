@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 import asyncpg
 import structlog
 
+from server import metrics, tracing
 from server.context import Context
 from server.domain import errors
 from server.domain.bookings import Accepted, Outcome, Replay, Request
@@ -52,11 +53,12 @@ BACKSTOPS: dict[str, type[Refusal]] = {
 
 
 class _Waiter:
-    __slots__ = ("answer", "request")
+    __slots__ = ("answer", "request", "trace")
 
     def __init__(self, request: Request, answer: asyncio.Future[Outcome]) -> None:
         self.request = request
         self.answer = answer
+        self.trace = tracing.carried()
 
     def tell(self, outcome: Outcome | BaseException) -> None:
         if self.answer.done():
@@ -115,6 +117,11 @@ class Desk:
         self._put(self._lane, [waiter])
         return await waiter.answer
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their batch."""
+        return len(self._lane.waiting) + len(self._aside.waiting)
+
     async def close(self) -> None:
         """Wait until all that was submitted is answered."""
         while self._tasks:
@@ -134,6 +141,7 @@ class Desk:
             while lane.waiting:
                 batch = lane.next_batch()
                 if batch:
+                    metrics.BATCH_SIZE.observe(len(batch))
                     await self._answer(batch, lane.patience)
         finally:
             lane.serving = False
@@ -153,8 +161,10 @@ class Desk:
             raise
 
     async def _try(self, batch: Sequence[_Waiter], patience: float) -> None:
+        first, *others = (waiter.trace for waiter in batch)
         try:
-            outcomes = await self._settle([waiter.request for waiter in batch], patience)
+            with tracing.span("desk batch", parent=first, links=others, requests=len(batch), club_id=self._club_id):
+                outcomes = await self._settle([waiter.request for waiter in batch], patience)
         except LocksBlocked:
             await self._step_aside(batch, patience)
         except Refusal:
@@ -223,12 +233,14 @@ class Desk:
                 self._context, self._catalogues, self._club_id, requests, patience=patience, in_doubt=in_doubt
             )
             try:
-                async with asyncio.timeout_at(deadline):
-                    settlement = await attempt.run()
+                with metrics.BATCH_TIME.time():
+                    async with asyncio.timeout_at(deadline):
+                        settlement = await attempt.run()
             except MAY_PASS as error:
                 # Once COMMIT was sent the answer may have been lost: the next try looks whether it arrived. Nobody
                 # may be put aside before that is known; the lost try itself may be what holds the locks.
                 in_doubt = attempt.committing or in_doubt
+                metrics.BATCH_TROUBLE.labels(type(error).__name__).inc()
                 if isinstance(error, LocksBlocked) and in_doubt is None:
                     raise
                 if not left or loop.time() >= deadline:
@@ -279,6 +291,11 @@ class Desks:
             desk = Desk(self._context, self._catalogues, club_id, after_commit=self._after_commit)
             self._desks[club_id] = desk
         return desk
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait at any of them."""
+        return sum(desk.waiting for desk in self._desks.values())
 
     async def close(self) -> None:
         """Wait until all that was submitted is answered."""

@@ -16,7 +16,9 @@ from uuid import UUID, uuid4
 import asyncpg
 import structlog
 
+from server import tracing
 from server.context import Context
+from server.metrics import MAILS
 from server.settings import Settings
 from server.sql import notifications, outbox
 from server.sql.connection import Connection, acquire
@@ -58,8 +60,10 @@ async def deliver_due(context: Context, *, limit: int, stopping: Callable[[], bo
             if stopping():
                 break
             taken += 1
-            if not await _deliver(context, way_out, row, lease):
-                break
+            trace = row["payload"].get(tracing.CARRIED)
+            with tracing.span(f"mail {row['kind']}", parent=trace, outbox_id=str(row["id"])):
+                if not await _deliver(context, way_out, row, lease):
+                    break
     finally:
         await way_out.close()
         if taken < len(rows):
@@ -77,12 +81,13 @@ async def _deliver(context: Context, way_out: post.Post, row: asyncpg.Record, le
     async with acquire(context.pool) as conn:
         if not await outbox.update_begun(conn, row_id=row_id, lease=lease, duration=LEASE):
             return True
+    outcome = "delivered"
     try:
         async with acquire(context.pool) as conn:
             message = await _write(conn, context.settings, row, context.clock())
         await way_out.send(message)
     except letters.Moot:
-        pass
+        outcome = "moot"
     except Unwritable as error:
         await _park(context, row, lease, str(error))
         return True
@@ -97,6 +102,7 @@ async def _deliver(context: Context, way_out: post.Post, row: asyncpg.Record, le
         return not isinstance(error, post.Unreachable)
     async with acquire(context.pool) as conn:
         await outbox.update_done(conn, row_id=row_id, lease=lease)
+    MAILS.labels(outcome).inc()
     log.info("mail_delivered", outbox_id=str(row_id), kind=row["kind"])
     return True
 
@@ -104,6 +110,7 @@ async def _deliver(context: Context, way_out: post.Post, row: asyncpg.Record, le
 async def _park(context: Context, row: asyncpg.Record, lease: UUID, error: str) -> None:
     async with acquire(context.pool) as conn:
         await outbox.update_parked(conn, row_id=row["id"], lease=lease, error=error)
+    MAILS.labels("parked").inc()
     log.error("mail_parked", outbox_id=str(row["id"]), kind=row["kind"], error=error)
 
 
@@ -125,6 +132,7 @@ async def _defer(context: Context, row: asyncpg.Record, lease: UUID, error: str,
             unknown=unknown,
             now=context.clock(),
         )
+    MAILS.labels("deferred").inc()
     log.warning("mail_deferred", outbox_id=str(row["id"]), kind=row["kind"], attempts=attempts, error=error)
 
 

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import structlog
 
+from server import metrics, tracing
 from server.context import Context
 from server.domain.bookings import Expire, Job, Promote, Rematch, Request
 from server.domain.errors import Refusal
@@ -78,6 +79,12 @@ async def work_off_due(context: Context, desks: Desks, *, limit: int) -> int:
 
 
 async def _work_off(context: Context, desks: Desks, row: asyncpg.Record, lease: UUID) -> None:
+    with tracing.span(row["kind"], parent=row["payload"].get(tracing.CARRIED), outbox_id=str(row["id"])):
+        await _ask(context, desks, row, lease)
+
+
+async def _ask(context: Context, desks: Desks, row: asyncpg.Record, lease: UUID) -> None:
+    """Have the desk do what a row asks for."""
     async with acquire(context.pool) as conn:
         if not await outbox.update_begun(conn, row_id=row["id"], lease=lease, duration=LEASE):
             return
@@ -97,6 +104,7 @@ async def _work_off(context: Context, desks: Desks, row: asyncpg.Record, lease: 
         log.exception("job_failed", outbox_id=str(row["id"]), kind=row["kind"])
         await _park(context, row, lease, f"The row cannot be worked off ({type(error).__name__}).")
     else:
+        metrics.JOBS.labels(row["kind"], "done").inc()
         log.info("job_done", outbox_id=str(row["id"]), kind=row["kind"], outcome=type(outcome).__name__)
 
 
@@ -110,10 +118,12 @@ async def _defer(context: Context, row: asyncpg.Record, lease: UUID, error: str)
         await outbox.update_deferred(
             conn, row_id=row["id"], lease=lease, wait=wait, error=error, unknown=False, now=context.clock()
         )
+    metrics.JOBS.labels(row["kind"], "deferred").inc()
     log.warning("job_deferred", outbox_id=str(row["id"]), kind=row["kind"], attempts=attempts, error=error)
 
 
 async def _park(context: Context, row: asyncpg.Record, lease: UUID, error: str) -> None:
     async with acquire(context.pool) as conn:
         await outbox.update_parked(conn, row_id=row["id"], lease=lease, error=error)
+    metrics.JOBS.labels(row["kind"], "parked").inc()
     log.error("job_parked", outbox_id=str(row["id"]), kind=row["kind"], error=error)

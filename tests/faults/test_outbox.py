@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from server.context import Context
 from server.embedded.valkey import Valkey
 from server.jobs import worker
+from server.jobs.signals import Signals
 from server.settings import Settings
 from server.usecases.wake import JOB, QUEUE, Waker
 from tests.faults.conftest import StartWorker
@@ -34,9 +35,9 @@ async def frozen(valkey: Valkey) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def tended(context: Context) -> AsyncIterator[worker.Signals]:
+async def tended(context: Context) -> AsyncIterator[Signals]:
     """The worker's loops, in this process; stopped in the end."""
-    signals = worker.Signals()
+    signals = Signals()
     loops = asyncio.create_task(worker.tend(context, signals))
     try:
         yield signals
