@@ -14,7 +14,8 @@ import pytest
 
 from server.domain.people import Identity
 from server.embedded.valkey import Valkey
-from server.jobs.worker import Signals, tend
+from server.jobs.signals import Signals
+from server.jobs.worker import tend
 from server.usecases.seed import DEMO_PASSWORD, seed_demo
 from tests.conftest import FrozenClock
 from tests.house import DAY, House
