@@ -13,9 +13,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
-    "dev": ("build", "embedded", "otel", "dev"),
+    "dev": ("build", "embedded", "otel", "s3", "dev"),
     "run": ("build", "embedded"),
-    "production": ("build", "otel"),
+    "production": ("build", "otel", "s3"),
 }
 """Lock file → extras in it; the first is compiled first and binds the others to the same versions."""
 GROUPS = ("infra",)

@@ -1,4 +1,4 @@
-"""The console: `courtside up|serve|worker|migrate|seed|create-admin|promote|explain|doctor`.
+"""The console: `courtside up|serve|worker|migrate|seed|create-admin|promote|explain|backup|restore|doctor`.
 
 Expected trouble is one sentence on stderr: exit status 2 if a setting or the machine stands in the way, 1 if
 something was tried and failed.
@@ -14,11 +14,12 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from server import __version__
+from server.embedded.postgres import programs
 from server.embedded.process import Child, EmbeddedError, end_with_parent
 from server.embedded.servers import EmbeddedServers, reachable, running
 from server.embedded.supervisor import Part, Supervisor
@@ -80,6 +81,20 @@ def parser() -> argparse.ArgumentParser:
     promoting.add_argument("--club", help="its slug (default: the first club)")
     explaining = command("explain", explain, "Print what happened to a booking: audit trail, mails, grid versions.")
     explaining.add_argument("booking", help="the booking's id")
+    saving = command("backup", backup, "Dump the database into BACKUP_DIR, or see whether a dump can be restored.")
+    saving.add_argument(
+        "--verify",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="take none: restore one (default: the newest) into a scratch database and look through it",
+    )
+    restoring = command("restore", restore, "Make a new database of a backup, and begin another history of the grid.")
+    restoring.add_argument("file", help="the .dump, its two other files beside it; or s3://bucket/….dump")
+    restoring.add_argument("--into", metavar="NAME", help="of the new database (default: one with the time)")
+    restoring.add_argument(
+        "--swap", action="store_true", help="then let it take the present database's name; that one is kept"
+    )
     command("doctor", doctor, "Check settings, database, schema and Redis; one line each.")
     return top
 
@@ -279,6 +294,41 @@ def explain(options: argparse.Namespace) -> int:
     return _with_context(run)
 
 
+def backup(options: argparse.Namespace) -> int:
+    """Take a backup, or try one out."""
+    from server.recovery.backup import take_backup  # noqa: PLC0415 - see `serve`
+    from server.recovery.restore import verify_backup  # noqa: PLC0415 - see `serve`
+
+    async def take(settings: Settings) -> None:
+        made = await take_backup(settings, programs())
+        _say(f"{made.dump} has {made.size} bytes{f', and {made.copied_to} too' if made.copied_to else ''}.")
+        if made.forgotten:
+            _say(f"Older than {settings.backup_keep_days} days and deleted: {len(made.forgotten)}.")
+
+    async def verify(settings: Settings) -> None:
+        found = await verify_backup(settings, Path(options.verify) if options.verify else None, programs())
+        _say(f"{found} can be restored and holds what it should.")
+
+    return _recovering(take if options.verify is None else verify)
+
+
+def restore(options: argparse.Namespace) -> int:
+    """Make a new database of a backup."""
+    from server.recovery.restore import restore_backup  # noqa: PLC0415 - see `serve`
+
+    async def run(settings: Settings) -> None:
+        made = await restore_backup(
+            settings, options.file, into=options.into, swap=options.swap, programs=programs(), say=_say
+        )
+        _say(f"The database {made.name} is as it was at {made.contents.taken_at:%Y-%m-%d %H:%M:%S %Z}.")
+        if made.kept:
+            _say(f"The one before it is called {made.kept} now; drop it when nobody misses it.")
+        elif not options.swap:
+            _say(f"Let DATABASE_URL end with /{made.name} to serve it.")
+
+    return _recovering(run)
+
+
 def doctor(_options: argparse.Namespace) -> int:
     """Check the installation."""
     from server.doctor import Finding, examine  # noqa: PLC0415 - see `serve`
@@ -318,6 +368,22 @@ def _with_context(run: Callable[..., Awaitable[None]]) -> int:
             asyncio.run(within(read_settings(whole)))
         except Refusal as refusal:
             return _fail(refusal)
+        except OUT_OF_REACH as error:
+            return _fail(f"The database is out of reach ({str(error) or type(error).__name__}); see DATABASE_URL.")
+    return 0
+
+
+def _recovering(run: Callable[[Settings], Coroutine[None, None, None]]) -> int:
+    """Run what takes or restores a backup, with the settings of the database that is set, or the embedded one."""
+    from server.recovery.programs import RecoveryError  # noqa: PLC0415 - see `serve`
+    from server.sql.connection import OUT_OF_REACH  # noqa: PLC0415 - see `serve`
+
+    env = environment()
+    with reachable(env, _home(env)) as whole:
+        try:
+            asyncio.run(run(read_settings(whole)))
+        except RecoveryError as error:
+            return _fail(error)
         except OUT_OF_REACH as error:
             return _fail(f"The database is out of reach ({str(error) or type(error).__name__}); see DATABASE_URL.")
     return 0

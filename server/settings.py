@@ -25,6 +25,7 @@ MIN_TOKEN = 16
 MAX_SECRET_FILE = 64 * 1024
 JWT_ALGORITHMS = ("HS256", "HS384", "HS512")
 MOST_DAYS = 36_500
+POSTGRES = ("postgresql", "postgres")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("auto", "json", "pretty")
 ACCESS_LOGS = ("all", "changes", "off")
@@ -105,6 +106,11 @@ class Settings:
     drain_seconds: int = 0
     """How long a process that was told to stop still takes requests, while its readiness fails."""
     courtside_home: Path = Path(".courtside")
+    backup_dir: Path = Path(".courtside/backups")
+    backup_keep_days: int = 30
+    backup_s3_url: str = ""
+    backup_database_url: str = field(default="", repr=False)
+    """The server itself, where DATABASE_URL leads to a pooler."""
 
     @property
     def jwt_secrets(self) -> tuple[str, ...]:
@@ -264,11 +270,12 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
     host = given.text("HOST", "127.0.0.1")
     port = given.number("PORT", 8000, 1, 65535)
     tls_cert, tls_key = _tls(given.text("TLS_CERT"), given.text("TLS_KEY"))
+    home = Path(given.text("COURTSIDE_HOME", ".courtside")).expanduser().absolute()
     debug = given.choice("DEBUG", "false", ("true", "false")) == "true"
     if debug and not is_loopback(host):
         raise SettingsError(f"DEBUG is true while HOST is {host!r}, which others can reach; set DEBUG to false.")
     return Settings(
-        database_url=given.url("DATABASE_URL", ("postgresql", "postgres")),
+        database_url=given.url("DATABASE_URL", POSTGRES),
         redis_url=given.url("REDIS_URL", ("redis", "rediss", "unix")),
         jwt_secret=given.key("JWT_SECRET"),
         jwt_secret_previous=given.key("JWT_SECRET_PREVIOUS", optional=True),
@@ -314,7 +321,11 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         port=port,
         workers=given.number("WORKERS", 0, 0, 64),
         drain_seconds=given.number("DRAIN_SECONDS", 0, 0, 300),
-        courtside_home=Path(given.text("COURTSIDE_HOME", ".courtside")).expanduser().absolute(),
+        courtside_home=home,
+        backup_dir=Path(given.text("BACKUP_DIR", str(home / "backups"))).expanduser().absolute(),
+        backup_keep_days=given.number("BACKUP_KEEP_DAYS", 30, 1, 3650),
+        backup_s3_url=given.url("BACKUP_S3_URL", ("s3",), optional=True),
+        backup_database_url=given.url("BACKUP_DATABASE_URL", POSTGRES, optional=True),
     )
 
 

@@ -50,7 +50,7 @@ class Block:
 def documents() -> list[Path]:
     """The documents whose command blocks are tagged."""
     docs = ROOT / "docs"
-    return [*docs.glob("operations*.md"), *sorted((docs / "runbooks").glob("*.md"))]
+    return [*docs.glob("operations*.md"), docs / "recovery.md", *sorted((docs / "runbooks").glob("*.md"))]
 
 
 def blocks_of(path: Path) -> Iterator[Block]:

