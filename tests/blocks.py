@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from server.embedded.postgres import installation
+from server.embedded.valkey import server_program
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = ("sh", "bash", "sql")
@@ -80,17 +81,18 @@ def all_blocks() -> list[Block]:
 class Blocks:
     """The blocks that name one test, to be run by it in order."""
 
-    def __init__(self, found: list[Block]) -> None:
+    def __init__(self, found: list[Block], programs: Path) -> None:
         self.left = found
+        self.programs = programs
 
     def run(self, cwd: Path, **env: str) -> str:
         """Run the next block in `cwd` with more environment; what it printed. Fails if it fails.
 
         `sh` and `bash` go to bash, which stops at the first command that fails; `sql` goes to psql at DATABASE_URL and
-        answers in CSV. `courtside` is this checkout's, and psql the embedded Postgres'.
+        answers in CSV. `courtside` is this checkout's, psql the embedded Postgres', redis-server the embedded Valkey.
         """
         block = self.left.pop(0)
-        path = f"{Path(sys.executable).parent}:{installation() / 'bin'}:{os.environ['PATH']}"
+        path = f"{self.programs}:{Path(sys.executable).parent}:{installation() / 'bin'}:{os.environ['PATH']}"
         for program in PROGRAMS:
             needed = block.language == "sql" if program == "psql" else program in block.content
             if needed and shutil.which(program, path=path) is None:
@@ -114,10 +116,12 @@ class Blocks:
 
 
 @pytest.fixture
-def blocks(request: pytest.FixtureRequest) -> Iterator[Blocks]:
+def blocks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blocks]:
     """The blocks that name this test. It fails if there are none, or if it leaves one out."""
     name = getattr(request.node, "originalname", request.node.name)
-    made = Blocks([block for block in all_blocks() if block.test == name])
+    programs = tmp_path_factory.mktemp("programs")
+    (programs / "redis-server").symlink_to(server_program())
+    made = Blocks([block for block in all_blocks() if block.test == name], programs)
     assert made.left, f"no document has a block for {name}"
     yield made
     assert not made.left, f"not run: {[block.place for block in made.left]}"

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from dataclasses import replace
-from pathlib import Path
 
 import asyncpg
 
@@ -14,18 +11,14 @@ from server.sql.connection import create_pool
 from tests.blocks import Blocks
 from tests.edge.conftest import eventually
 from tests.house import open_house
+from tests.runbooks.conftest import RunBlock, rows
 
 IS_OLD = "SELECT clock_timestamp() - xact_start > interval '3 seconds' FROM pg_stat_activity WHERE pid = $1"
 BLOCKS = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))"
 
 
-def rows(said: str) -> list[dict[str, str]]:
-    """What psql answered."""
-    return list(csv.DictReader(io.StringIO(said)))
-
-
 async def test_a_session_that_holds_the_locks_of_bookings_is_found_and_ended(
-    context: Context, settings: Settings, blocks: Blocks, tmp_path: Path
+    context: Context, settings: Settings, blocks: Blocks, run: RunBlock
 ) -> None:
     patient = replace(settings, db_lock_timeout_ms=20_000)  # so that the booking still waits when it is looked at
     async with (
@@ -42,14 +35,11 @@ async def test_a_session_that_holds_the_locks_of_bookings_is_found_and_ended(
         booking = asyncio.create_task(house.book(player, "10:00", "11:00"))
         await eventually(lambda: pool.fetchval(BLOCKS, pid))
 
-        async def run() -> list[dict[str, str]]:
-            return rows(await asyncio.to_thread(blocks.run, tmp_path, DATABASE_URL=settings.database_url))
-
-        (found,) = await run()
+        (found,) = rows(await run())
         assert (found["holder"], found["application_name"]) == (str(pid), "a report")
         assert found["state"] == "idle in transaction"
-        (ended,) = await run()
+        (ended,) = rows(await run())
         assert (ended["pid"], ended["ended"]) == (str(pid), "t")
-        assert await run() == [{"waiting": "0"}]
+        assert rows(await run()) == [{"waiting": "0"}]
         assert (await booking).status == "confirmed"
         somebody.terminate()
