@@ -33,6 +33,7 @@ ROUTES: dict[tuple[str, str], Scope] = {
     ("GET", "/ws/grid"): "read:grid",
     ("GET", "/api/bookings"): "read:bookings",
     ("GET", "/api/bookings/{booking_id}"): "read:bookings",
+    ("GET", "/api/bookings/{booking_id}/calendar"): "read:bookings",
     ("GET", "/api/waitlist"): "read:bookings",
     ("GET", "/api/waitlist/position"): "read:grid",
     ("POST", "/api/bookings"): "book",

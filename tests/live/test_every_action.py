@@ -234,6 +234,8 @@ CHANGES_NO_GRID = {
     "DELETE /api/admin/clubs/{club_id}": "the topic is taken away: the test below",
     "POST /api/admin/users": "people are on no grid",
     "PATCH /api/admin/users/{user_id}": "people are on no grid",
+    "DELETE /api/admin/users/{user_id}/totp": "people are on no grid",
+    "DELETE /api/me": "the worker cancels what is to come as its owner would, in a test of its own",
     "POST /api/screens/pair": "a screen shows a grid, and is on none",
     "POST /api/admin/screens": "as its pairing",
     "PATCH /api/admin/screens/{screen_id}": "as its pairing",

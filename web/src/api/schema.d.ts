@@ -1466,6 +1466,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit trail
+         * @description Who did what in the club, newest first.
+         */
+        get: operations["admin_list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -3000,6 +3020,26 @@ export interface components {
             created_at: string;
             run_at: string;
             parked_at: string | null;
+        };
+        /**
+         * AuditPage
+         * @description Events, newest first.
+         */
+        AuditPage: {
+            items: components["schemas"]["AuditEvent"][];
+            next: string | null;
+        };
+        /**
+         * AuditEvent
+         * @description What was done, and by whom (`actor_id` null: the system). `payload` says to what, by ids and times.
+         */
+        AuditEvent: {
+            /** Format: uuid */
+            id: string;
+            event_type: string;
+            actor_id: number | null;
+            payload: Record<string, never>;
+            created_at: string;
         };
         /**
          * Problem
@@ -5552,6 +5592,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    admin_list_audit: {
+        parameters: {
+            query?: {
+                club?: string | null;
+                event_type?: string | null;
+                actor_id?: number | null;
+                from?: string | null;
+                to?: string | null;
+                /** @description The `next` of the page before. */
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
             };
         };
     };
