@@ -46,6 +46,7 @@ DOCUMENTS = [
     ASVS,
     METRICS,
     *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("rollout", "incident-response", "team-training")),
     *command_blocks.documents(),
 ]
 
@@ -151,7 +152,7 @@ def defaults() -> dict[str, Any]:
 
 def test_every_setting_in_a_document_exists(document: Path) -> None:
     makefile = set(re.findall(r"^#   ([A-Z]+)=|\(([A-Z]+)=", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    known = defaults().keys() | NOT_OURS | {name for pair in makefile for name in pair}
+    known = defaults().keys() | NOT_OURS | {name for pair in makefile for name in pair} | read_by_machines()
     known |= {f"{name}_FILE" for name in SECRETS}
     # `X=` sets something; a word with an underscore is a setting or one of the code's own constants.
     assigned = set(re.findall(r"(?:^|[\s`])([A-Z][A-Z0-9_]+)=[^=]", code_of(document)))
@@ -160,6 +161,13 @@ def test_every_setting_in_a_document_exists(document: Path) -> None:
         examples = "\n".join(step.commands for step in steps())
         assigned -= set(re.findall(r"^([A-Z]+)=", examples, re.MULTILINE))
     assert (assigned | spelled) - known == {name for name in spelled - known if is_constant(name)}
+
+
+def read_by_machines() -> set[str]:
+    """The variables of workflows, scripts and Compose files."""
+    files = [ROOT / "docker-compose.yml", *(ROOT / ".github" / "workflows").glob("*.yml")]
+    files += [path for path in (ROOT / "ops").rglob("*") if path.suffix in (".sh", ".yml")]
+    return set(re.findall(r"(?:vars\.|\$\{?)([A-Z][A-Z0-9_]+)", "\n".join(path.read_text() for path in files)))
 
 
 def is_constant(name: str) -> bool:

@@ -17,11 +17,6 @@ output() { # STACK NAME: an output of a stack
         --query "Stacks[0].Outputs[?OutputKey=='$2'].OutputValue"
 }
 
-service() { # PARAMETER=VALUE…: change the service's stack; what is not named stays as it is
-    aws cloudformation deploy --stack-name "$PREFIX-service" --template-file ops/aws/service.yaml \
-        --capabilities CAPABILITY_IAM --role-arn "$BUILDER" --no-fail-on-empty-changeset --parameter-overrides "$@"
-}
-
 # Whom to believe about addresses: the load balancer, and CloudFront in front of it, whose ranges change.
 list=$(aws ec2 describe-managed-prefix-lists --output text --query 'PrefixLists[0].PrefixListId' \
     --filters Name=prefix-list-name,Values=com.amazonaws.global.cloudfront.origin-facing)
@@ -29,7 +24,7 @@ ranges=$(aws ec2 get-managed-prefix-list-entries --prefix-list-id "$list" --outp
 proxies=$(output network Network),$(tr -s '[:space:]' ',' <<<"$ranges")
 proxies=${proxies%,}
 
-service "MigrationTag=$commit" "CloudFrontPrefixList=$list" "TrustedProxies=$proxies"
+ops/aws/stack.sh service "MigrationTag=$commit" "CloudFrontPrefixList=$list" "TrustedProxies=$proxies"
 
 task=$(aws ecs run-task --cluster "$(output service Cluster)" --task-definition "$(output service MigrateTask)" \
     --launch-type FARGATE --output text --query 'tasks[0].taskArn' --network-configuration \
@@ -42,7 +37,7 @@ if [ "$status" != 0 ]; then
     exit 1
 fi
 
-service "ImageTag=$commit" Running=true
+ops/aws/stack.sh service "ImageTag=$commit" Running=true
 
 # The page last, since it may use what only the new servers have. Old assets stay: pages that are open still want them.
 work=$(mktemp -d)
