@@ -61,7 +61,7 @@ class Member(Teller):
 
     weight = 4
     wait_time = between(1, 5)
-    stories = ("change_the_mind", "wait", "change_the_mind", "look_around", "change_the_mind", "wait", "renew")
+    stories = ("change_the_mind", "wait", "change_the_mind", "look_around", "make_a_key", "wait", "renew")
 
     def on_start(self) -> None:
         """Make the account, and keep what renews its session."""
@@ -102,6 +102,8 @@ class Member(Teller):
         wish = {"court_id": chance.choice(self.courts), **some_hour()}
         mine = self.ask("POST", "/api/bookings", body=wish, ok=(201,), refused=TAKEN)
         self.ask("GET", "/api/waitlist")
+        place = f"court_id={wish['court_id']}&start_ts={wish['start_ts']}&end_ts={wish['end_ts']}"
+        self.ask("GET", "/api/waitlist/position", f"/api/waitlist/position?{place}")
         not_this = ("slot_free", "already_waiting", "waits_too_often", "conflict")
         entry = self.ask("POST", "/api/waitlist", body=wish, ok=(201,), refused=not_this)
         if entry is not None:
@@ -120,6 +122,17 @@ class Member(Teller):
         self.ask("GET", "/api/days", f"/api/days?from={days[0]}&to={days[1]}")
         for route in ("/api/clubs", "/api/courts", "/api/coaches", "/api/equipment", "/api/auth/me"):
             self.ask("GET", route)
+        self.ask("POST", "/api/auth/verify/resend", ok=(202,))
+
+    def make_a_key(self) -> None:
+        """A key for a script, which asks for what its owner has booked until it is revoked."""
+        draft = {"name": "Script", "scopes": ["read:bookings"], "expires_in_days": 1, "password": PASSWORD}
+        made = self.ask("POST", "/api/api-keys", body=draft, ok=(201,))
+        self.ask("GET", "/api/api-keys")
+        if made is not None:
+            key = made.json()
+            self.ask("GET", "/api/bookings", headers={"Authorization": f"Bearer {key['key']}"})
+            self.ask("DELETE", "/api/api-keys/{key_id}", f"/api/api-keys/{key['id']}", ok=(204,))
 
     def renew(self) -> None:
         """Exchange the refresh token, change the password to the same one, and begin another session."""
@@ -159,7 +172,16 @@ class Visitor(Teller):
 
     def visit(self) -> None:
         """Each address of the page, and what it loads."""
-        for route in ("/login", "/register", "/forgot", "/bookings", "/admin", "/favicon.svg", "/screen-worker.js"):
+        for route in (
+            "/login",
+            "/register",
+            "/forgot",
+            "/bookings",
+            "/account",
+            "/admin",
+            "/favicon.svg",
+            "/screen-worker.js",
+        ):
             self.ask("GET", route)
         self.ask("GET", "/screen/{club}", "/screen/riverside")
         self.ask("GET", "/admin/{rest}", "/admin/screens")
@@ -249,6 +271,9 @@ class Administrator(Teller):
         if made is not None:
             route, path = "/api/admin/users/{user_id}", f"/api/admin/users/{made.json()['id']}"
             self.change("PATCH", route, path, body={"name": "Del"})
+        self.ask("GET", "/api/admin/api-keys")
+        route = "/api/admin/api-keys/{key_id}"
+        self.ask("DELETE", route, "/api/admin/api-keys/999999999", ok=(204,), refused=("not_found",))
         self.ask("GET", "/api/admin/waitlist")
         self.ask("POST", "/api/admin/waitlist/promote", body={})
         self.ask("GET", "/api/admin/outbox")
