@@ -6,7 +6,9 @@ itself, such as `slot_taken`. Whatever else comes, each 5xx among it, is a failu
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 import itertools
 import json
 import random
@@ -47,6 +49,14 @@ def an_hour(day: str, hour: int) -> Json:
 def some_hour() -> Json:
     """An hour at which the demo club can be booked."""
     return an_hour(some_day(), chance.randint(FIRST_HOUR, LAST_HOUR))
+
+
+def code_of(secret: str) -> str:
+    """What an authenticator app shows now (RFC 6238)."""
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    digest = hmac.digest(key, (int(time.time()) // 30).to_bytes(8), "sha1")
+    at = digest[-1] & 15
+    return f"{(int.from_bytes(digest[at : at + 4]) & 0x7FFFFFFF) % 10**6:06d}"
 
 
 class Asking(HttpUser):

@@ -23,7 +23,19 @@ from pathlib import Path
 from locust import between, task
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from tests.load.asking import PASSWORD, RUN, Asking, Json, LiveGrid, Teller, an_hour, chance, some_day, some_hour
+from tests.load.asking import (
+    PASSWORD,
+    RUN,
+    Asking,
+    Json,
+    LiveGrid,
+    Teller,
+    an_hour,
+    chance,
+    code_of,
+    some_day,
+    some_hour,
+)
 
 TAKEN = ("slot_taken", "closed")
 """Somebody has it, or staff have closed it."""
@@ -61,7 +73,17 @@ class Member(Teller):
 
     weight = 4
     wait_time = between(1, 5)
-    stories = ("change_the_mind", "wait", "change_the_mind", "look_around", "make_a_key", "wait", "renew")
+    stories = (
+        "change_the_mind",
+        "wait",
+        "change_the_mind",
+        "look_around",
+        "make_a_key",
+        "wait",
+        "renew",
+        "use_a_second_factor",
+        "be_forgotten",
+    )
 
     def on_start(self) -> None:
         """Make the account, and keep what renews its session."""
@@ -93,6 +115,7 @@ class Member(Teller):
         route, path = "/api/bookings/{booking_id}", f"/api/bookings/{booked.json()['id']}"
         self.ask("GET", "/api/bookings")
         self.ask("GET", route, path)
+        self.ask("GET", f"{route}/calendar", f"{path}/calendar")
         # Its court may have been closed meanwhile, and the booking with it.
         self.ask("PATCH", route, path, body=an_hour(day, chance.randint(8, 20)), refused=(*full, "not_movable"))
         self.ask("POST", f"{route}/cancel", f"{path}/cancel", refused=("not_cancellable",))
@@ -123,6 +146,25 @@ class Member(Teller):
         for route in ("/api/clubs", "/api/courts", "/api/coaches", "/api/equipment", "/api/auth/me"):
             self.ask("GET", route)
         self.ask("POST", "/api/auth/verify/resend", ok=(202,))
+
+    def use_a_second_factor(self) -> None:
+        """Turn it on with a code of the app, and off with one of those that are for a lost telephone."""
+        self.ask("GET", "/api/auth/totp")
+        begun = self.ask("POST", "/api/auth/totp", body={"password": PASSWORD})
+        if begun is None:
+            return
+        on = self.must("POST", "/api/auth/totp/confirm", body={"code": code_of(begun.json()["secret"])}).json()
+        self.token = on["access_token"]
+        body = {"code": on["recovery_codes"][0], "password": PASSWORD}
+        off = self.must("POST", "/api/auth/totp/off", body=body).json()
+        self.token, self.refresh_token = off["access_token"], off["refresh_token"]
+
+    def be_forgotten(self) -> None:
+        """Take along what is kept, erase the account, and begin again with another."""
+        self.ask("GET", "/api/me/export")
+        self.must("DELETE", "/api/me", body={"password": PASSWORD}, ok=(204,))
+        self.token = ""
+        self.refresh_token = self.make_account()["refresh_token"]
 
     def make_a_key(self) -> None:
         """A key for a script, which asks for what its owner has booked until it is revoked."""
@@ -271,6 +313,7 @@ class Administrator(Teller):
         if made is not None:
             route, path = "/api/admin/users/{user_id}", f"/api/admin/users/{made.json()['id']}"
             self.change("PATCH", route, path, body={"name": "Del"})
+            self.ask("DELETE", f"{route}/totp", f"{path}/totp", ok=(204,), refused=("not_found",))
         self.ask("GET", "/api/admin/api-keys")
         route = "/api/admin/api-keys/{key_id}"
         self.ask("DELETE", route, "/api/admin/api-keys/999999999", ok=(204,), refused=("not_found",))
