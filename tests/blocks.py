@@ -51,7 +51,12 @@ class Block:
 def documents() -> list[Path]:
     """The documents whose command blocks are tagged."""
     docs = ROOT / "docs"
-    return [*docs.glob("operations*.md"), docs / "recovery.md", *sorted((docs / "runbooks").glob("*.md"))]
+    return [
+        *docs.glob("operations*.md"),
+        docs / "recovery.md",
+        docs / "database.md",
+        *sorted((docs / "runbooks").glob("*.md")),
+    ]
 
 
 def blocks_of(path: Path) -> Iterator[Block]:

@@ -59,6 +59,7 @@ NOT_OURS = {
     "TEST_DATABASE_URL",
     "TEST_REDIS_URL",
     "COURTSIDE_PICTURES",
+    "ON_ERROR_STOP",
 }
 """Names in the form of a setting that the service itself does not read."""
 
@@ -152,7 +153,8 @@ def defaults() -> dict[str, Any]:
 
 def test_every_setting_in_a_document_exists(document: Path) -> None:
     makefile = set(re.findall(r"^#   ([A-Z]+)=|\(([A-Z]+)=", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    known = defaults().keys() | NOT_OURS | {name for pair in makefile for name in pair} | read_by_machines()
+    given = {name for block in command_blocks.all_blocks() for name in re.findall(r"\$([A-Z_]+)", block.content)}
+    known = defaults().keys() | NOT_OURS | given | {name for pair in makefile for name in pair} | read_by_machines()
     known |= {f"{name}_FILE" for name in SECRETS}
     # `X=` sets something; a word with an underscore is a setting or one of the code's own constants.
     assigned = set(re.findall(r"(?:^|[\s`])([A-Z][A-Z0-9_]+)=[^=]", code_of(document)))
