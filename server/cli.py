@@ -23,6 +23,7 @@ from server.embedded.postgres import programs
 from server.embedded.process import Child, EmbeddedError, end_with_parent
 from server.embedded.servers import EmbeddedServers, reachable, running
 from server.embedded.supervisor import Part, Supervisor
+from server.recovery.console import Console
 from server.settings import Settings, SettingsError, environment, read_settings
 
 FAILED = 1
@@ -81,21 +82,8 @@ def parser() -> argparse.ArgumentParser:
     promoting.add_argument("--club", help="its slug (default: the first club)")
     explaining = command("explain", explain, "Print what happened to a booking: audit trail, mails, grid versions.")
     explaining.add_argument("booking", help="the booking's id")
-    saving = command("backup", backup, "Dump the database into BACKUP_DIR, or see whether a dump can be restored.")
-    saving.add_argument(
-        "--verify",
-        nargs="?",
-        const="",
-        metavar="FILE",
-        help="take none: restore one (default: the newest) into a scratch database and look through it",
-    )
-    restoring = command("restore", restore, "Make a new database of a backup, and begin another history of the grid.")
-    restoring.add_argument("file", help="the .dump, its two other files beside it; or s3://bucket/….dump")
-    restoring.add_argument("--into", metavar="NAME", help="of the new database (default: one with the time)")
-    restoring.add_argument(
-        "--swap", action="store_true", help="then let it take the present database's name; that one is kept"
-    )
-    command("doctor", doctor, "Check settings, database, schema and Redis; one line each.")
+    Console(_on_servers, programs, _say).add_commands(command)
+    command("doctor", doctor, "Check what a machine can before a club is opened, a line each; list the rest.")
     return top
 
 
@@ -294,44 +282,9 @@ def explain(options: argparse.Namespace) -> int:
     return _with_context(run)
 
 
-def backup(options: argparse.Namespace) -> int:
-    """Take a backup, or try one out."""
-    from server.recovery.backup import take_backup  # noqa: PLC0415 - see `serve`
-    from server.recovery.restore import verify_backup  # noqa: PLC0415 - see `serve`
-
-    async def take(settings: Settings) -> None:
-        made = await take_backup(settings, programs())
-        _say(f"{made.dump} has {made.size} bytes{f', and {made.copied_to} too' if made.copied_to else ''}.")
-        if made.forgotten:
-            _say(f"Older than {settings.backup_keep_days} days and deleted: {len(made.forgotten)}.")
-
-    async def verify(settings: Settings) -> None:
-        found = await verify_backup(settings, Path(options.verify) if options.verify else None, programs())
-        _say(f"{found} can be restored and holds what it should.")
-
-    return _recovering(take if options.verify is None else verify)
-
-
-def restore(options: argparse.Namespace) -> int:
-    """Make a new database of a backup."""
-    from server.recovery.restore import restore_backup  # noqa: PLC0415 - see `serve`
-
-    async def run(settings: Settings) -> None:
-        made = await restore_backup(
-            settings, options.file, into=options.into, swap=options.swap, programs=programs(), say=_say
-        )
-        _say(f"The database {made.name} is as it was at {made.contents.taken_at:%Y-%m-%d %H:%M:%S %Z}.")
-        if made.kept:
-            _say(f"The one before it is called {made.kept} now; drop it when nobody misses it.")
-        elif not options.swap:
-            _say(f"Let DATABASE_URL end with /{made.name} to serve it.")
-
-    return _recovering(run)
-
-
 def doctor(_options: argparse.Namespace) -> int:
     """Check the installation."""
-    from server.doctor import Finding, examine  # noqa: PLC0415 - see `serve`
+    from server.doctor import FOR_PEOPLE, Finding, examine  # noqa: PLC0415 - see `serve`
 
     env = environment()
     with reachable(env, _home(env), make=False) as whole:
@@ -341,6 +294,9 @@ def doctor(_options: argparse.Namespace) -> int:
         print(
             f"{'FAILED' if finding.trouble else 'ok    '}  {finding.name}{f': {finding.trouble}' if finding.trouble else ''}"
         )
+    print(
+        "For people to say, before a club is opened to the public:", *(f"[ ] {line}" for line in FOR_PEOPLE), sep="\n"
+    )
     return FAILED if any(finding.trouble for finding in found) else 0
 
 
@@ -350,9 +306,8 @@ def doctor(_options: argparse.Namespace) -> int:
 def _with_context(run: Callable[..., Awaitable[None]]) -> int:
     """Run a use case with a context of its own on the database that is set, or the embedded one."""
     from server.context import Context  # noqa: PLC0415 - see `serve`
-    from server.domain.errors import Refusal  # noqa: PLC0415 - see `serve`
     from server.live.redis import create_redis  # noqa: PLC0415 - see `serve`
-    from server.sql.connection import OUT_OF_REACH, create_pool  # noqa: PLC0415 - see `serve`
+    from server.sql.connection import create_pool  # noqa: PLC0415 - see `serve`
 
     async def within(settings: Settings) -> None:
         async with await create_pool(settings, size=2) as pool:
@@ -362,19 +317,12 @@ def _with_context(run: Callable[..., Awaitable[None]]) -> int:
             finally:
                 await redis.aclose()
 
-    env = environment()
-    with reachable(env, _home(env)) as whole:
-        try:
-            asyncio.run(within(read_settings(whole)))
-        except Refusal as refusal:
-            return _fail(refusal)
-        except OUT_OF_REACH as error:
-            return _fail(f"The database is out of reach ({str(error) or type(error).__name__}); see DATABASE_URL.")
-    return 0
+    return _on_servers(within)
 
 
-def _recovering(run: Callable[[Settings], Coroutine[None, None, None]]) -> int:
-    """Run what takes or restores a backup, with the settings of the database that is set, or the embedded one."""
+def _on_servers(run: Callable[[Settings], Coroutine[None, None, None]]) -> int:
+    """Run something with the settings that lead to the servers that are set, or to the embedded ones."""
+    from server.domain.errors import Refusal  # noqa: PLC0415 - see `serve`
     from server.recovery.programs import RecoveryError  # noqa: PLC0415 - see `serve`
     from server.sql.connection import OUT_OF_REACH  # noqa: PLC0415 - see `serve`
 
@@ -382,7 +330,7 @@ def _recovering(run: Callable[[Settings], Coroutine[None, None, None]]) -> int:
     with reachable(env, _home(env)) as whole:
         try:
             asyncio.run(run(read_settings(whole)))
-        except RecoveryError as error:
+        except (Refusal, RecoveryError) as error:
             return _fail(error)
         except OUT_OF_REACH as error:
             return _fail(f"The database is out of reach ({str(error) or type(error).__name__}); see DATABASE_URL.")

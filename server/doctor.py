@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import asyncpg
 import redis.exceptions
 from redis.asyncio import Redis
 
 from server.live.redis import create_redis
-from server.settings import Settings, SettingsError
+from server.settings import Settings, SettingsError, is_loopback
 from server.sql.connection import CONNECT_TIMEOUT, OUT_OF_REACH, refuse_transaction_pooler
-from server.sql.doctor import count_demo_accounts, fetch_server, list_missing_guards
+from server.sql.doctor import (
+    count_demo_accounts,
+    fetch_clock,
+    fetch_first_booking,
+    fetch_server,
+    list_missing_guards,
+    list_missing_parts,
+)
 from server.sql.migrate import fetch_schema_revision, head_revision, is_schema_ready
+from server.sql.recovery import BACKUP, list_last_runs
+from server.usecases.post import SmtpPost, Unreachable
 
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = 7
 ISOLATION = "read committed"
+CLOCK_TOLERANCE = timedelta(seconds=2)
+"""A booking's deadline is judged by the server's clock, a mail's and a lease's by Postgres'."""
+OLDEST_BACKUP = timedelta(hours=26)
+OLDEST_TRIAL = timedelta(days=8)
+"""One each day and one each week, and some time to run."""
+FOR_PEOPLE = (
+    "All endpoints tested with realistic load",
+    "Error handling and retry logic verified",
+    "Monitoring and alerting configured, and an alert seen to arrive",
+    "A restore done by those who will have to, on the machine where they will have to",
+    "Security audit completed",
+    "Documentation updated",
+    "Team training completed",
+    "Runbooks read by those on duty",
+    "Incident response plan in place: who is called, who decides",
+    "Launch date confirmed",
+    "Rollback plan prepared: the version before can be started by its commit",
+)
+"""What remains of the guide's rollout checklist: no machine can say whether it is so."""
 UNREACHABLE: tuple[type[Exception], ...] = (*OUT_OF_REACH, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError)
 """Also a wrong password, an unknown database, an address that makes no sense."""
 
@@ -30,8 +60,41 @@ class Finding:
 
 
 async def examine(settings: Settings, *, processes: int) -> list[Finding]:
-    """Check database, schema and Redis, for an installation of `processes` processes with a pool each."""
-    return [*await _examine_database(settings, processes), await _examine_redis(settings)]
+    """Check the settings, database, schema, backups, Redis and mail, for `processes` processes with a pool each."""
+    return [
+        *_examine_openness(settings),
+        *await _examine_database(settings, processes),
+        await _examine_redis(settings),
+        await _examine_mail(settings),
+    ]
+
+
+def _examine_openness(settings: Settings) -> list[Finding]:
+    """What must be set where others than this machine's users come; a browser on this machine needs none of it."""
+    public = urlsplit(settings.public_url)
+    open_to_others = not settings.on_loopback or not is_loopback(public.hostname or "")
+    if not open_to_others:
+        return [Finding("open to this machine only")]
+    encrypted = public.scheme == "https"
+    findings = [
+        Finding(
+            f"links and cookies over {public.scheme}",
+            None if encrypted else "cookies are not marked Secure; let PUBLIC_URL begin with https://.",
+        ),
+        Finding(
+            "HTTPS at the server or before it",
+            None
+            if settings.tls_cert or settings.trusted_proxies
+            else "set TLS_CERT and TLS_KEY, or TRUSTED_PROXIES to the proxy that speaks HTTPS.",
+        ),
+        Finding("DEBUG off", "it is on; set it to false." if settings.debug else None),
+        Finding(
+            "rate limits on", None if settings.rate_limit_per_minute else "RATE_LIMIT_PER_MINUTE is 0; set it to 100."
+        ),
+    ]
+    if settings.cookie_samesite == "none" and not encrypted:
+        findings.append(Finding("COOKIE_SAMESITE none", "browsers take such cookies over HTTPS only; see PUBLIC_URL."))
+    return findings
 
 
 async def _examine_database(settings: Settings, processes: int) -> list[Finding]:
@@ -48,6 +111,7 @@ async def _examine_database(settings: Settings, processes: int) -> list[Finding]
         return [
             Finding("database"),
             *await _examine_server(conn, settings, processes),
+            await _examine_clock(conn),
             *await _examine_schema(conn, settings),
         ]
     finally:
@@ -92,6 +156,7 @@ async def _examine_schema(conn: asyncpg.Connection[asyncpg.Record], settings: Se
             )
         ]
     missing = await list_missing_guards(conn)
+    constraints, indexes = await list_missing_parts(conn)
     findings = [
         Finding(f"schema {revision}"),
         Finding(
@@ -100,6 +165,19 @@ async def _examine_schema(conn: asyncpg.Connection[asyncpg.Record], settings: Se
             if missing
             else None,
         ),
+        Finding(
+            "all other constraints",
+            f"{', '.join(others)} missing or never validated; make them as the migrations do."
+            if (others := [name for name in constraints if name not in missing])
+            else None,
+        ),
+        Finding(
+            "indexes",
+            f"{', '.join(indexes)} missing or half-made; make them as the migrations do, or REINDEX."
+            if indexes
+            else None,
+        ),
+        *await _examine_backups(conn),
     ]
     demo = await count_demo_accounts(conn)
     if demo and not settings.on_loopback:
@@ -112,6 +190,54 @@ async def _examine_schema(conn: asyncpg.Connection[asyncpg.Record], settings: Se
     else:
         findings.append(Finding("demo accounts"))
     return findings
+
+
+async def _examine_clock(conn: asyncpg.Connection[asyncpg.Record]) -> Finding:
+    before = datetime.now(UTC)
+    there = await fetch_clock(conn)
+    off = max(before - there, there - datetime.now(UTC), timedelta(0))
+    return Finding(
+        "clock",
+        f"it differs from the database's by {off.total_seconds():.0f} seconds; have both set by NTP."
+        if off > CLOCK_TOLERANCE
+        else None,
+    )
+
+
+async def _examine_backups(conn: asyncpg.Connection[asyncpg.Record]) -> list[Finding]:
+    """Age and outcome of the last backup and of its trial; a club that began today needs none yet."""
+    now = await fetch_clock(conn)
+    first = await fetch_first_booking(conn)
+    findings = []
+    for run in await list_last_runs(conn):
+        is_backup = run["kind"] == BACKUP
+        name, limit = ("backup", OLDEST_BACKUP) if is_backup else ("trial of a backup", OLDEST_TRIAL)
+        advice = "run `courtside backup` each day." if is_backup else "run `courtside backup --verify` each week."
+        good_at: datetime | None = run["good_at"]
+        trouble = None
+        if run["ok"] is False:
+            trouble = f"the last one failed: {run['error']}"
+        elif good_at is None and first is not None and now - first > limit:
+            trouble = f"there is none; {advice}"
+        elif good_at is not None and now - good_at > limit:
+            trouble = f"the last one is of {good_at:%Y-%m-%d %H:%M} UTC; {advice}"
+        findings.append(
+            Finding(f"{name}{f' of {good_at:%Y-%m-%d %H:%M} UTC' if good_at and not trouble else ''}", trouble)
+        )
+    return findings
+
+
+async def _examine_mail(settings: Settings) -> Finding:
+    if not settings.smtp_host:
+        return Finding(
+            "mail to files",
+            None if settings.on_loopback else "SMTP_HOST is not set, so nobody gets any; set it to a mail server.",
+        )
+    try:
+        await SmtpPost(settings).greet()
+    except Unreachable as error:
+        return Finding("mail", f"{settings.smtp_host} cannot be reached or refuses the login ({error}); see SMTP_HOST.")
+    return Finding(f"mail by {settings.smtp_host}")
 
 
 async def _examine_redis(settings: Settings) -> Finding:

@@ -164,6 +164,16 @@ class SmtpPost:
             await self._drop()
             raise
 
+    async def greet(self) -> None:
+        """Connect and log in as for a mail, and leave again. Raises `Unreachable`."""
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await self._connected()
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
+            await self._drop()
+            raise Unreachable(f"{type(error).__name__}: {error}") from None
+        await self.close()
+
     async def _connected(self) -> aiosmtplib.SMTP:
         if self._client is not None and self._client.is_connected:
             return self._client
