@@ -120,6 +120,10 @@ async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
         hub.people.concern(concerns)
         feed.tell_people(concerns)
 
+    def leave() -> None:
+        app.state.telemetry.leaving = True
+        hub.say_bye()
+
     desks = Desks(context, catalogues, after_commit=after_commit)
     app.state.catalogues = catalogues
     app.state.desks = desks
@@ -132,7 +136,7 @@ async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
     app.state.waker = waker
     app.state.live = door.Live(context.settings, hub, feed)
     # A signal may come in the middle of anything: the loop calls it when it is its turn.
-    app.state.when_draining = partial(asyncio.get_running_loop().call_soon_threadsafe, hub.say_bye)
+    app.state.when_draining = partial(asyncio.get_running_loop().call_soon_threadsafe, leave)
     await waker.start()
     await hub.start()
     await feed.start(on_news=hub.hear, on_people=hub.people.concern, on_gap=hub.wake_all)
@@ -160,7 +164,7 @@ class Application(Litestar):
 
     def __init__(self, settings: Settings, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._outermost = Telemetry(HeadAsGet(Front(super().__call__, settings)), settings)
+        self._outermost = self.state.telemetry = Telemetry(HeadAsGet(Front(super().__call__, settings)), settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         await self._outermost(scope, receive, send)
@@ -228,7 +232,7 @@ async def _context(app: Litestar, settings: Settings, clock: Clock) -> AsyncIter
     if settings.rate_limit_per_minute:
         await client.connect(LANES)
     try:
-        with draining_on_sigterm(app):
+        with draining_on_sigterm(app, settings.drain_seconds):
             yield
     finally:
         start_draining(app)

@@ -131,7 +131,7 @@ def _server_parts(settings: Settings, count: int, env: Mapping[str, str]) -> lis
 
     def part(name: str) -> Part:
         made = Part(name=name, launch=lambda: _child(["serve", "--workers=1", "--share-port"], env), stop=lambda: None)
-        made.stop = lambda: _stop(made, patience=GRACE + 5)
+        made.stop = lambda: _stop(made, patience=settings.drain_seconds + GRACE + 5)
         made.wait_ready = lambda: _wait_until(lambda: answers(settings), made)
         return made
 

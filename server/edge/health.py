@@ -120,8 +120,11 @@ def start_draining(app: Litestar) -> None:
 
 
 @contextmanager
-def draining_on_sigterm(app: Litestar) -> Iterator[None]:
+def draining_on_sigterm(app: Litestar, seconds: float = 0) -> Iterator[None]:
     """Start draining when SIGTERM arrives, then let whoever listened before (the HTTP server) do its work.
+
+    For `seconds` in between requests are still answered, until a load balancer has seen that this process is not
+    ready; a second SIGTERM cuts that short.
 
     Call it in the loop that serves: the loop has its turn between the two, in which watchers are told to come back;
     otherwise the server may close their sockets first.
@@ -133,8 +136,11 @@ def draining_on_sigterm(app: Litestar) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def drain(signum: int, frame: FrameType | None) -> None:
+        again = app.state.draining
         start_draining(app)
-        if callable(before):
+        if callable(before) and seconds and not again:
+            loop.call_soon_threadsafe(loop.call_later, seconds, before, signum, frame)
+        elif callable(before):
             loop.call_soon_threadsafe(before, signum, frame)
         else:
             signal.signal(signum, before if before is not None else signal.SIG_DFL)

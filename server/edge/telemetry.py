@@ -21,6 +21,7 @@ from server.logs import REQUEST, AccessLog, Line, now
 from server.masking import is_sensitive
 from server.settings import Settings
 
+HANG_UP = (b"connection", b"close")
 REQUEST_ID = "courtside.request_id"
 CODE = "courtside.code"
 SLOW = 1.0
@@ -50,6 +51,8 @@ class Telemetry:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self._log = AccessLog(settings)
+        self.leaving = False
+        """Whether this process is to stop: clients and proxies are told to open their next connection elsewhere."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # type: ignore[comparison-overlap] # an enum of strings
@@ -67,6 +70,8 @@ class Telemetry:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *EVERY_ANSWER]
+                if self.leaving:
+                    message["headers"].append(HANG_UP)  # type: ignore[attr-defined] # it is a list
             await send(message)
 
         try:

@@ -112,6 +112,26 @@ async def test_a_draining_process_is_alive_but_not_ready(app: Litestar, client: 
     assert (await client.get("/health/live")).status_code == 200
 
 
+async def test_while_it_drains_it_answers_and_asks_to_hang_up_and_a_second_sigterm_cuts_that_short(
+    app: Litestar, client: httpx.AsyncClient
+) -> None:
+    heard = asyncio.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.set())
+    try:
+        assert "connection" not in (await client.get("/health/live")).headers
+        with draining_on_sigterm(app, 300):
+            signal.raise_signal(signal.SIGTERM)
+            assert (await client.get("/health/ready")).status_code == 503
+            answer = await client.get("/links.css")
+            assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+            assert not heard.is_set()
+            signal.raise_signal(signal.SIGTERM)
+            async with asyncio.timeout(10):
+                await heard.wait()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 async def test_sigterm_drains_and_then_reaches_whoever_listened_before(app: Litestar) -> None:
     heard: list[bool] = []
     before = signal.signal(signal.SIGTERM, lambda *_: heard.append(app.state.draining))
