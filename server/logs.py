@@ -72,7 +72,7 @@ def _for_people(line: Line) -> str:
     who = f"  user {line.user_id}" if line.user_id else f"  screen {line.screen_id}" if line.screen_id else ""
     code = f" {line.code}" if line.code else ""
     return (
-        f"{line.timestamp:%H:%M:%S} {line.status or '---'} {line.method:<6} {line.route or '(no route)'}"
+        f"{line.timestamp.astimezone():%H:%M:%S} {line.status or '---'} {line.method:<6} {line.route or '(no route)'}"
         f"  {line.ms:.1f} ms{code}{who}  {line.request_id}\n"
     )
 
@@ -107,6 +107,7 @@ def _clean(_logger: object, _method: str, event: EventDict) -> EventDict:
     # An id that a client gave may look like a secret; it has been looked at (`telemetry.new_request_id`).
     request_id = event.pop("request_id", None)
     hide: Iterable[str] = event.pop(HIDE, ())
+    event.pop("color_message", None)  # uvicorn says the same twice, once in colours
     clean: dict[str, Any] = cleaned(
         {name: value for name, value in event.items() if not name.startswith("_")}, hide=hide
     )
@@ -128,7 +129,7 @@ def configure_logging(settings: Settings) -> None:
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if pretty else "iso", utc=not pretty),
         _with_request,
         told,
     ]
