@@ -124,7 +124,7 @@ async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
         app.state.telemetry.leaving = True
         hub.say_bye()
 
-    desks = Desks(context, catalogues, after_commit=after_commit)
+    desks = Desks(context, catalogues, after_commit=after_commit, known=occupancy.known)
     app.state.catalogues = catalogues
     app.state.desks = desks
     app.state.occupancy = occupancy

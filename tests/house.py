@@ -71,7 +71,9 @@ class House:
     def __post_init__(self) -> None:
         self.catalogues = Catalogues(self.context)
         self.occupancy = Occupancy(self.context, self.catalogues)
-        self.desks = Desks(self.context, self.catalogues, after_commit=self.occupancy.committed)
+        self.desks = Desks(
+            self.context, self.catalogues, after_commit=self.occupancy.committed, known=self.occupancy.known
+        )
         self.bookings = Bookings(self.context, self.catalogues, self.desks)
         self.closures = Closures(self.context, self.catalogues, self.desks)
         self.waitlist = Waitlist(self.context, self.catalogues, self.desks, self.bookings)

@@ -20,6 +20,8 @@ class Wire:
         self._server = (host, port)
         self._links: set[asyncio.StreamWriter] = set()
         self.cut: str | None = None
+        self.mark = COMMIT
+        """What is seen as a COMMIT."""
         self.cuts = 0
         self.refusing = False
         self.open = asyncio.Event()
@@ -36,7 +38,7 @@ class Wire:
         with suppress(ConnectionError):
             while data := await reader.read(65536):
                 await self.open.wait()
-                if COMMIT in data and self.cut is not None:
+                if self.mark in data and self.cut is not None:
                     how, self.cut = self.cut, None
                     self.cuts += 1
                     if how == "after":

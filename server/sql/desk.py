@@ -237,8 +237,9 @@ async def update_freed(conn: Connection, writes: Writes, now: datetime) -> None:
         )
 
 
-INSERT_SETTLED = """
-WITH booked AS (
+# What a batch adds, each kind of row by a CTE of its own. `only_if` is a WHERE for all of them, or nothing.
+INSERTS = """
+booked AS (
     INSERT INTO bookings (id, club_id, court_id, user_id, coach_id, start_ts, end_ts, status, grid_ref, equipment,
         price_currency, price_total, price_lines, cancel_until, late_fee_percent, created_by, created_at)
     SELECT b.id, $1, b.court_id, b.user_id, b.coach_id, b.start_ts, b.end_ts, 'confirmed', b.grid_ref, b.equipment,
@@ -248,6 +249,7 @@ WITH booked AS (
         $16::bigint[])
       AS b(id, court_id, user_id, coach_id, start_ts, end_ts, grid_ref, equipment, currency, total, lines,
         cancel_until, fee, created_by)
+    %(only_if)s
 ), allocated AS (
     INSERT INTO allocations (club_id, resource_id, exclusive, booking_id, closure_id, kind, during, quantity, ref, note,
         entry_id, until)
@@ -256,20 +258,28 @@ WITH booked AS (
     FROM unnest($17::bigint[], $18::bool[], $19::uuid[], $20::uuid[], $21::text[], $22::timestamptz[],
         $23::timestamptz[], $24::int[], $25::text[], $26::text[], $41::uuid[], $42::timestamptz[])
       AS a(resource_id, exclusive, booking_id, closure_id, kind, start, stop, quantity, ref, note, entry_id, until)
+    %(only_if)s
 ), audited AS (
     INSERT INTO audit_events (id, club_id, event_type, actor_id, payload, created_at)
     SELECT e.id, $1, e.event_type, e.actor_id, e.payload, $2
     FROM unnest($27::uuid[], $28::text[], $29::bigint[], $30::jsonb[]) AS e(id, event_type, actor_id, payload)
+    %(only_if)s
 ), posted AS (
     INSERT INTO outbox (id, club_id, kind, payload, created_at, run_at)
     SELECT o.id, $1, o.kind, o.payload, $2, coalesce(o.run_at, $2)
     FROM unnest($31::uuid[], $32::text[], $33::jsonb[], $43::timestamptz[]) AS o(id, kind, payload, run_at)
+    %(only_if)s
 ), owed AS (
     INSERT INTO ledger (club_id, booking_id, user_id, kind, amount, currency, created_at)
     SELECT $1, l.booking_id, l.user_id, l.kind, l.amount, l.currency, $2
     FROM unnest($34::uuid[], $35::bigint[], $36::text[], $37::bigint[], $38::text[])
       AS l(booking_id, user_id, kind, amount, currency)
+    %(only_if)s
 )
+"""
+
+INSERT_SETTLED = f"""
+WITH {INSERTS % {"only_if": ""}}
 UPDATE resource_days d SET version = d.version + 1
 FROM unnest($39::bigint[], $40::date[]) AS t(resource_id, day)
 WHERE d.resource_id = t.resource_id AND d.day = t.day
@@ -279,10 +289,15 @@ RETURNING d.resource_id, d.day, d.version
 
 async def insert_settled(conn: Connection, club_id: int, writes: Writes, now: datetime) -> dict[ResourceDay, int]:
     """Write all inserts of a batch and the next version of every resource-day that it changed, which is returned."""
+    changed = await conn.fetch(INSERT_SETTLED, *columns_of(club_id, writes, now))
+    return {(row[0], row[1]): row[2] for row in changed}
+
+
+def columns_of(club_id: int, writes: Writes, now: datetime) -> tuple[object, ...]:
+    """The arguments of `INSERTS` and of the bump: a batch's rows, column by column."""
     booked, allocations, audit = writes.booked, writes.allocations, writes.audit
     outbox, ledger, touched = writes.outbox, writes.ledger, sorted(writes.touched)
-    changed = await conn.fetch(
-        INSERT_SETTLED,
+    return (
         club_id,
         now,
         [row.id for row in booked],
@@ -327,7 +342,6 @@ async def insert_settled(conn: Connection, club_id: int, writes: Writes, now: da
         [row.until for row in allocations],
         [row.run_at for row in outbox],
     )
-    return {(row[0], row[1]): row[2] for row in changed}
 
 
 INSERT_ANSWERS = """

@@ -36,9 +36,11 @@ from server.sql import bookings, closures, outbox, waitlist
 from server.sql import desk as sql
 from server.sql.catalogue import fetch_catalogue
 from server.sql.connection import OUT_OF_REACH, Connection, acquire
+from server.sql.lone import insert_confirmed
 from server.usecases.catalogue import Catalogues
 from server.usecases.counting import quote
 from server.usecases.ids import uuid7
+from server.usecases.lone import Known, decide_alone
 
 ROLLBACK_PATIENCE = 1.0
 HELD_LOOK_BACK = timedelta(days=8)
@@ -63,6 +65,7 @@ class Attempt:
         *,
         patience: float,
         in_doubt: Settlement | None,
+        known: Known | None = None,
     ) -> None:
         self.context = context
         self.catalogues = catalogues
@@ -70,12 +73,15 @@ class Attempt:
         self.requests = requests
         self.patience = patience
         self.in_doubt = in_doubt
+        self.known = known
         self.committing: Settlement | None = None
         """What was decided when COMMIT was sent."""
 
     async def run(self) -> Settlement:
         catalogue = await self.catalogues.by_id(self.club_id)
         async with acquire(self.context.pool) as conn:
+            if (settled_alone := await self._alone(conn, catalogue)) is not None:
+                return settled_alone
             while True:
                 try:
                     await conn.execute("BEGIN")
@@ -93,6 +99,24 @@ class Attempt:
                     await _roll_back(conn)
                     raise
                 await conn.execute("ROLLBACK")
+
+    async def _alone(self, conn: Connection, catalogue: Catalogue) -> Settlement | None:
+        """One booking in one statement, where what the process knows of its day is what is committed."""
+        if self.known is None or self.in_doubt is not None:
+            return None
+        now = self.context.clock()
+        lone = decide_alone(catalogue, self.requests, self.known, now)
+        if lone is None:
+            return None
+        self.committing = lone.settlement  # the statement commits: its answer can be lost like that of a COMMIT
+        with suppress(asyncpg.LockNotAvailableError):
+            lone.settlement.versions = await insert_confirmed(
+                conn, self.club_id, lone.settlement.writes, now, mark=catalogue.mark, known=lone.versions
+            )
+        if lone.settlement.versions:
+            return lone.settlement
+        self.committing = None
+        return None
 
     async def decide(self, conn: Connection, catalogue: Catalogue) -> Settlement | Catalogue:
         """Decide and write inside the transaction; or return the catalogue to begin again with."""

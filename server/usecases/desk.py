@@ -26,6 +26,7 @@ from server.sql.connection import OUT_OF_REACH, acquire
 from server.sql.schema import NO_DOUBLE_BOOKING, POOL_NOT_OVERSOLD
 from server.usecases.batch import Attempt, LocksBlocked
 from server.usecases.catalogue import Catalogues
+from server.usecases.lone import Known
 
 log = structlog.get_logger(__name__)
 
@@ -99,11 +100,13 @@ class Desk:
         club_id: int,
         *,
         after_commit: Callable[[int, Settlement], None],
+        known: Known | None,
     ) -> None:
         self._context = context
         self._catalogues = catalogues
         self._club_id = club_id
         self._after_commit = after_commit
+        self._known = known
         self._longest = context.settings.db_lock_timeout_ms / 1000
         self._lane = _Lane(min(LOCK_PATIENCE, self._longest))
         self._aside = _Lane(self._longest)
@@ -230,7 +233,13 @@ class Desk:
         deadline = loop.time() + patience + BATCH_PATIENCE
         for left in reversed(range(TRIES)):
             attempt = Attempt(
-                self._context, self._catalogues, self._club_id, requests, patience=patience, in_doubt=in_doubt
+                self._context,
+                self._catalogues,
+                self._club_id,
+                requests,
+                patience=patience,
+                in_doubt=in_doubt,
+                known=self._known,
             )
             try:
                 with metrics.BATCH_TIME.time():
@@ -278,17 +287,19 @@ class Desks:
         catalogues: Catalogues,
         *,
         after_commit: Callable[[int, Settlement], None] = lambda _club_id, _settlement: None,
+        known: Known | None = None,
     ) -> None:
         self._context = context
         self._catalogues = catalogues
         self._after_commit = after_commit
+        self._known = known
         self._desks: dict[int, Desk] = {}
 
     def of(self, club_id: int) -> Desk:
         """The club's desk."""
         desk = self._desks.get(club_id)
         if desk is None:
-            desk = Desk(self._context, self._catalogues, club_id, after_commit=self._after_commit)
+            desk = Desk(self._context, self._catalogues, club_id, after_commit=self._after_commit, known=self._known)
             self._desks[club_id] = desk
         return desk
 

@@ -64,6 +64,10 @@ class Occupancy:
                 return catalogue, states
         raise Unavailable("The club's settings are being changed at the moment. Try again.")
 
+    def known(self, club_id: int, day: date) -> DayState | None:
+        """What is kept of a day, however old."""
+        return self._kept.get((club_id, day))
+
     def committed(self, club_id: int, settlement: Settlement) -> None:
         """Carry what this process has just committed over to the days that it keeps, so that they need no reading.
 

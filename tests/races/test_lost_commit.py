@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from server.domain.errors import Refusal
 from server.settings import Settings
 from server.sql import desk as sql
 from server.sql.connection import Connection, create_pool
+from server.usecases import batch
 from server.usecases.closures import WantedClosure
 from server.usecases.wishes import Change
 from tests.house import DAY, House
@@ -34,6 +36,9 @@ async def wire(first: House, settings: Settings) -> AsyncIterator[Wire]:
         pool.terminate()
 
 
+EVENT = b"\x00\x00\x00\x09confirmed"
+"""The audit event among the values of a statement that writes a booking."""
+
 CUTS = pytest.mark.parametrize("cut", ["before", "after"], ids=["COMMIT is lost", "its answer is lost"])
 
 
@@ -50,6 +55,31 @@ async def test_a_booking_whose_commit_is_cut_exists_once_and_is_answered(first: 
     assert await first.count("bookings") == 1
     assert await first.count("audit_events") == 1
     assert await first.context.pool.fetchval("SELECT max(version) FROM resource_days") == 1
+
+
+@CUTS
+async def test_a_booking_that_is_written_and_committed_in_one_statement_exists_once_too(
+    first: House, wire: Wire, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    player = await first.player()
+    await first.book(player, "08:00", "09:00")
+    await first.occupancy.day(first.club_id, DAY)
+    write, written = batch.insert_confirmed, []
+
+    async def write_and_tell(*args: Any, **more: Any) -> Any:
+        written.append(await write(*args, **more))
+        return written[-1]
+
+    monkeypatch.setattr(batch, "insert_confirmed", write_and_tell)
+    wire.mark, wire.cut = EVENT, cut
+
+    booking = await first.book(player, "10:00", "11:00")
+
+    assert (wire.cuts, written) == (1, [])  # its answer was lost
+    stored, _ = await first.bookings.fetch(player, booking.id)
+    assert stored == booking
+    assert await first.count("bookings") == await first.count("audit_events") == 2
+    assert await first.context.pool.fetchval("SELECT max(version) FROM resource_days") == 2
 
 
 async def test_control_without_the_look_up_somebody_is_refused_for_the_sake_of_his_own_booking(
