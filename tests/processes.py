@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import os
+import secrets
 import select
+import socket
 import subprocess
 import time
 from pathlib import Path
+
+
+def lasting_port() -> int:
+    """A free TCP port of 127.0.0.1 that stays free between two starts of a server.
+
+    The kernel gives the ports of its own range, from which it takes a free one for whoever asks for any, to outgoing
+    connections too: with other tests beside, such a port was taken by the time of the second start.
+    """
+    first = max(20_000, int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]))
+    while True:
+        port = 10_000 + secrets.randbelow(first - 10_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_for_end(pid: int, patience: float = 30) -> bool:

@@ -15,9 +15,8 @@ import httpx
 import pytest
 
 from server import __version__, cli
-from server.embedded.process import free_port
 from server.settings import Settings
-from tests.processes import all_end, first_line, processes_of
+from tests.processes import all_end, first_line, lasting_port, processes_of
 
 COURTSIDE = [sys.executable, "-P", "-m", "server.cli"]
 SETTINGS_OF_OURS = {field.name.upper() for field in dataclasses.fields(Settings)}
@@ -212,7 +211,7 @@ class Club:
 def club(tmp_path: Path) -> Iterator[Club]:
     folder = tmp_path / "only mine"
     folder.mkdir(mode=0o700)
-    made = Club(folder, free_port())
+    made = Club(folder, lasting_port())
     yield made
     if made.process is not None:
         made.process.kill()
@@ -301,7 +300,7 @@ def first_answer(process: subprocess.Popen[str], url: str) -> httpx.Response:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_serve_ends_well_when_it_is_told_to_stop(tmp_path: Path, settings: Settings, workers: str) -> None:
-    port = free_port()
+    port = lasting_port()
     servers = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "JWT_SECRET": SECRET}
     env = environment(**servers, PORT=str(port), COURTSIDE_HOME=str(tmp_path / "home"))
     command = [*COURTSIDE, "serve", "--workers", workers]
@@ -317,7 +316,7 @@ def test_serve_ends_well_when_it_is_told_to_stop(tmp_path: Path, settings: Setti
 @pytest.mark.timeout(240)
 def test_a_second_up_in_the_same_home_is_one_sentence(club: Club) -> None:
     club.start()
-    done = courtside(club.folder, "up", **{**club.env, "PORT": str(free_port())})
+    done = courtside(club.folder, "up", **{**club.env, "PORT": str(lasting_port())})
     assert done.returncode == cli.CANNOT
     assert "already running" in one_sentence(done)
     assert club.is_ready()

@@ -20,6 +20,8 @@ REFUSED = 97
 CLONE_NEWUSER = 0x10000000
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 CAP_DAC_OVERRIDE = 1
@@ -58,6 +60,9 @@ def become(uid: int) -> None:
 
     With it the server reaches its files inside a folder that only root may enter, and no folder is loosened.
     """
+    # initdb asks access(2) for the program beside it, and that heeds a capability of an ordinary uid with this bit
+    # alone. Where it may not be set (CAP_SETPCAP), Postgres is found in folders that everybody may enter.
+    libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     check(libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
     os.setgroups([])
     os.setresgid(uid, uid, uid)
