@@ -32,11 +32,10 @@ from server.domain.effects import Daybook, Settlement
 from server.domain.footprint import Footprint, footprint_of, spans_of
 from server.domain.slots import ALWAYS, Interval
 from server.domain.waitlist import Entry
-from server.sql import bookings, closures, outbox, waitlist
+from server.sql import bookings, closures, lone, outbox, waitlist
 from server.sql import desk as sql
 from server.sql.catalogue import fetch_catalogue
 from server.sql.connection import OUT_OF_REACH, Connection, acquire
-from server.sql.lone import insert_confirmed
 from server.usecases.catalogue import Catalogues
 from server.usecases.counting import quote
 from server.usecases.ids import uuid7
@@ -105,16 +104,16 @@ class Attempt:
         if self.known is None or self.in_doubt is not None:
             return None
         now = self.context.clock()
-        lone = decide_alone(catalogue, self.requests, self.known, now)
-        if lone is None:
+        alone = decide_alone(catalogue, self.requests, self.known, now)
+        if alone is None:
             return None
-        self.committing = lone.settlement  # the statement commits: its answer can be lost like that of a COMMIT
+        self.committing = alone.settlement  # the statement commits: its answer can be lost like that of a COMMIT
         with suppress(asyncpg.LockNotAvailableError):
-            lone.settlement.versions = await insert_confirmed(
-                conn, self.club_id, lone.settlement.writes, now, mark=catalogue.mark, known=lone.versions
+            alone.settlement.versions = await lone.insert_confirmed(
+                conn, self.club_id, alone.settlement.writes, now, mark=catalogue.mark, known=alone.versions
             )
-        if lone.settlement.versions:
-            return lone.settlement
+        if alone.settlement.versions:
+            return alone.settlement
         self.committing = None
         return None
 

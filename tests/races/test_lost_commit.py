@@ -14,8 +14,8 @@ from server.domain.bookings import Accepted
 from server.domain.errors import Refusal
 from server.settings import Settings
 from server.sql import desk as sql
+from server.sql import lone
 from server.sql.connection import Connection, create_pool
-from server.usecases import batch
 from server.usecases.closures import WantedClosure
 from server.usecases.wishes import Change
 from tests.house import DAY, House
@@ -64,13 +64,13 @@ async def test_a_booking_that_is_written_and_committed_in_one_statement_exists_o
     player = await first.player()
     await first.book(player, "08:00", "09:00")
     await first.occupancy.day(first.club_id, DAY)
-    write, written = batch.insert_confirmed, []
+    write, written = lone.insert_confirmed, []
 
     async def write_and_tell(*args: Any, **more: Any) -> Any:
         written.append(await write(*args, **more))
         return written[-1]
 
-    monkeypatch.setattr(batch, "insert_confirmed", write_and_tell)
+    monkeypatch.setattr(lone, "insert_confirmed", write_and_tell)
     wire.mark, wire.cut = EVENT, cut
 
     booking = await first.book(player, "10:00", "11:00")
