@@ -18,6 +18,7 @@ from server.domain.daybook import settle
 from server.domain.effects import Daybook, Settlement
 from server.domain.footprint import ResourceDay, footprint_of
 from server.domain.grid import DayState, taken_of
+from server.domain.slots import days_of
 from server.usecases.ids import uuid7
 
 Known = Callable[[int, date], DayState | None]
@@ -38,19 +39,21 @@ def decide_alone(catalogue: Catalogue, requests: Sequence[Request], known: Known
         return None
     if catalogue.policy.quotas.any_set:
         return None
+    states = {day: known(catalogue.club_id, day) for day in days_of(request.interval, catalogue.tz)}
+    days = [state for state in states.values() if state is not None and state.mark == catalogue.mark]
+    if len(days) < len(states):
+        return None
     footprint = footprint_of(catalogue, requests)
     if not footprint.reads <= footprint.locks:
         return None
-    states: dict[date, DayState] = {}
     versions: dict[ResourceDay, int] = {}
     for resource, day in footprint.locks:
-        state = states.get(day) or known(catalogue.club_id, day)
+        state = states.get(day)
         # Without a row there is nothing to lock: the first booking of a resource-day makes it, on the desk's way.
-        if state is None or state.mark != catalogue.mark or not state.versions.get(resource):
+        if state is None or not state.versions.get(resource):
             return None
-        states[day] = state
         versions[resource, day] = state.versions[resource]
-    taken = taken_of(states.values())
+    taken = taken_of(days)
     daybook = Daybook(catalogue=catalogue, taken={resource: list(taken.get(resource, ())) for resource, _ in versions})
     settlement = settle(daybook, requests, now=now, new_id=lambda: uuid7(now))
     if not isinstance(settlement.outcomes[0], Accepted) or not settlement.writes.touched <= versions.keys():
