@@ -36,6 +36,7 @@ from server.edge import (
     calendars,
     catalogue,
     door,
+    feeds,
     grid,
     health,
     links,
@@ -94,6 +95,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *bookings.handlers,
     *calendars.handlers,
     *waitlist.handlers,
+    *feeds.handlers,
     *admin.handlers,
 ]
 """Every route, module by module."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response, get, patch, post
 from litestar.datastructures import Cookie
 from litestar.params import JSONBody
 
@@ -29,6 +29,7 @@ from server.edge.limits import is_from_here, limit_guesses
 from server.edge.requests import header_of
 from server.settings import Settings
 from server.usecases import accounts, sessions
+from server.usecases.reminders import choose_reminders
 from server.usecases.sessions import Account, Session
 
 REFRESH_COOKIE = "courtside_refresh"
@@ -128,7 +129,15 @@ class Me(User, frozen=True, kw_only=True):
 
     verified: bool
     memberships: list[Standing]
+    reminders: list[int]
+    """How many hours before a booking a mail reminds of it."""
     csrf_token: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Preferences(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to change of one's own account. `reminders`: 24, 2, both or none."""
+
+    reminders: Annotated[list[Literal[24, 2]], msgspec.Meta(max_length=2)]
 
 
 class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -228,6 +237,17 @@ async def change_password(
 @get("/api/auth/me", tags=["auth"])
 async def me(request: Request[Any, Any, Any]) -> Response[Me]:
     """The own account."""
+    return await _me(request)
+
+
+@patch("/api/auth/me", tags=["auth"], responses=problems(InvalidRequest))
+async def change_me(request: Request[Any, Any, Any], data: JSONBody[Preferences]) -> Response[Me]:
+    """Choose how many hours before a booking one is reminded of it."""
+    await choose_reminders(context_of(request), identity_of(request).user_id, data.reminders)
+    return await _me(request)
+
+
+async def _me(request: Request[Any, Any, Any]) -> Response[Me]:
     identity, claims = identity_of(request), claims_of(request)
     account = await sessions.me(context_of(request), identity.user_id)
     return Response(
@@ -241,6 +261,7 @@ async def me(request: Request[Any, Any, Any]) -> Response[Me]:
                 Standing(club_id=club_id, role=membership.role, tier=membership.tier, suspended=membership.suspended)
                 for club_id, membership in sorted(identity.memberships.items())
             ],
+            reminders=list(account.reminders),
             csrf_token=msgspec.UNSET if claims.csrf is None else claims.csrf,
         ),
         headers=NO_STORE,
@@ -380,4 +401,4 @@ def forget_user(request: Request[Any, Any, Any], user_id: int) -> None:
     request.app.state.identities.forget(user_id)
 
 
-handlers = [register, login, refresh, logout, me, change_password, verify, resend, forgot, reset]
+handlers = [register, login, refresh, logout, me, change_me, change_password, verify, resend, forgot, reset]

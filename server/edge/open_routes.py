@@ -32,6 +32,7 @@ OPEN: frozenset[tuple[str, str]] = frozenset(
         ("GET", "/claim"),
         ("POST", "/claim"),
         ("GET", "/links.css"),
+        ("GET", "/calendar.ics"),
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
         ("GET", "/metrics"),  # to this machine, or with its own token: the handler looks

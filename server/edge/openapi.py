@@ -60,6 +60,7 @@ TAGS = (
     Tag("grid", "Who has which court when; days and prices."),
     Tag("bookings", "Quote, book, move and cancel."),
     Tag("waitlist", "Wait for what is taken, and claim what is offered."),
+    Tag("calendar", "One's own calendar, for other programs to subscribe to."),
     Tag("screens", "Screens on the wall: how they are paired."),
     Tag("admin", "For the club's staff."),
     Tag("operations", "For those who run the service."),

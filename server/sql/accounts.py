@@ -37,7 +37,7 @@ async def insert_user(
 
 
 _ACCOUNT = """
-id, email, name, password_hash, verified_at, suspended_at, demo, operator, session_version, version
+id, email, name, password_hash, verified_at, suspended_at, demo, operator, session_version, version, reminders
 """
 
 LIST_LOGIN_ACCOUNTS = f"""
@@ -72,6 +72,14 @@ async def lock_account(conn: Connection, user_id: int) -> asyncpg.Record | None:
     being ended.
     """
     return await conn.fetchrow(LOCK_ACCOUNT, user_id)
+
+
+UPDATE_REMINDERS = "UPDATE users SET reminders = $2 WHERE id = $1"
+
+
+async def update_reminders(conn: Connection, user_id: int, hours: Sequence[int]) -> None:
+    """Remember how many hours before a booking its owner is reminded."""
+    await conn.execute(UPDATE_REMINDERS, user_id, hours)
 
 
 UPDATE_PASSWORD = """

@@ -70,14 +70,36 @@ async def update_begun(conn: Connection, *, row_id: UUID, lease: UUID, duration:
     return bool(await conn.execute(UPDATE_BEGUN, row_id, lease, duration) == "UPDATE 1")
 
 
-UPDATE_DONE = """
+UPDATE_ALL_BEGUN = """
+UPDATE outbox SET attempts = attempts + 1, unknown = unknown + 1, leased_until = now() + $3
+WHERE id = ANY($1::uuid[]) AND lease = $2
+RETURNING id
+"""
+
+
+async def update_all_begun(conn: Connection, row_ids: Sequence[UUID], *, lease: UUID, duration: timedelta) -> set[UUID]:
+    """As `update_begun`, for several rows; those that are missing were taken by another worker."""
+    return {row["id"] for row in await conn.fetch(UPDATE_ALL_BEGUN, row_ids, lease, duration)}
+
+
+UPDATE_SENT = """
 UPDATE outbox SET done_at = now(), lease = NULL, leased_until = NULL, last_error = NULL, payload = payload - 'token'
-WHERE id = $1 AND lease = $2
+WHERE id = ANY($1::uuid[]) AND lease = $2
+"""
+
+
+async def update_sent(conn: Connection, row_ids: Sequence[UUID], *, lease: UUID) -> None:
+    """Settle mails that were sent, those that are still leased. Their secrets are scrubbed."""
+    await conn.execute(UPDATE_SENT, row_ids, lease)
+
+
+UPDATE_DONE = """
+UPDATE outbox SET done_at = now(), lease = NULL, leased_until = NULL, last_error = NULL WHERE id = $1 AND lease = $2
 """
 
 
 async def update_done(conn: Connection, *, row_id: UUID, lease: UUID) -> bool:
-    """Settle a row. Its secret is scrubbed. False: another worker has taken the row."""
+    """Settle a job. False: another worker has taken the row."""
     return bool(await conn.execute(UPDATE_DONE, row_id, lease) == "UPDATE 1")
 
 
@@ -141,11 +163,18 @@ async def update_released(conn: Connection, *, lease: UUID, ids: Sequence[UUID])
     await conn.execute(UPDATE_RELEASED, lease, ids)
 
 
-LIST_OF_CLUB = """
+# What is about an account belongs to no club; the clubs in which its owner is a member look after it.
+OF_CLUB = """
+(club_id = $1 OR (club_id IS NULL AND EXISTS (
+    SELECT FROM memberships m WHERE m.club_id = $1 AND m.user_id::text = payload->>'user_id'
+)))
+"""
+LIST_OF_CLUB = f"""
 SELECT id, kind, payload->>'booking_id' AS booking_id, payload->>'entry_id' AS entry_id,
-       (payload->>'user_id')::bigint AS user_id, attempts, last_error, created_at, run_at, parked_at
+       CASE WHEN jsonb_typeof(payload->'user_id') = 'number' THEN (payload->>'user_id')::bigint END AS user_id,
+       attempts, last_error, created_at, run_at, parked_at
 FROM outbox
-WHERE club_id = $1 AND done_at IS NULL AND (parked_at IS NOT NULL) = $2 AND (created_at, id) > ($3, $4)
+WHERE {OF_CLUB} AND done_at IS NULL AND (parked_at IS NOT NULL) = $2 AND (created_at, id) > ($3, $4)
 ORDER BY created_at, id LIMIT $5
 """
 
@@ -158,15 +187,24 @@ async def list_of_club(
     return rows
 
 
-UPDATE_RETRIED = """
+UPDATE_RETRIED = f"""
 UPDATE outbox SET parked_at = NULL, run_at = $3, attempts = 0, unknown = 0, last_error = NULL
-WHERE id = $1 AND club_id = $2 AND parked_at IS NOT NULL
+WHERE {OF_CLUB} AND id = $2 AND parked_at IS NOT NULL
+RETURNING kind, payload
 """
 
 
-async def update_retried(conn: Connection, *, row_id: UUID, club_id: int, now: datetime) -> bool:
-    """Have a row that was set aside tried again from the beginning. False: it was not."""
-    return bool(await conn.execute(UPDATE_RETRIED, row_id, club_id, now) == "UPDATE 1")
+async def update_retried(conn: Connection, *, row_id: UUID, club_id: int, now: datetime) -> asyncpg.Record | None:
+    """Have a row that was set aside tried again from the beginning: its kind and payload. None: it was not."""
+    return await conn.fetchrow(UPDATE_RETRIED, club_id, row_id, now)
+
+
+UPDATE_RENEWED = "UPDATE outbox SET payload = payload || jsonb_build_object('token', $2::text) WHERE id = $1"
+
+
+async def update_renewed(conn: Connection, row_id: UUID, token: str) -> None:
+    """Give a row a secret again."""
+    await conn.execute(UPDATE_RENEWED, row_id, token)
 
 
 DELETE_SETTLED = """

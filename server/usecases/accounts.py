@@ -30,6 +30,12 @@ from server.usecases.tokens import bad_token, digest
 VERIFY_LINK_LIFE = timedelta(days=7)
 RESET_LINK_LIFE = timedelta(hours=2)
 SET_PASSWORD_LINK_LIFE = timedelta(days=7)
+LINKS = {
+    "mail.verify": ("verify", VERIFY_LINK_LIFE),
+    "mail.reset": ("reset", RESET_LINK_LIFE),
+    "mail.set_password": ("reset", SET_PASSWORD_LINK_LIFE),
+}
+"""Kind of a mail with a link → the link's purpose and life."""
 UNVERIFIED_LIFE = timedelta(days=7)
 MAILS_PER_HOUR = 5
 """Account mails to one address; more is somebody else filling a mailbox."""

@@ -1,13 +1,14 @@
-"""Bookings as calendar entries (RFC 5545, 5546): what a mail brings along, and what is fetched by a press.
+"""Bookings as calendar entries (RFC 5545, 5546): what a mail brings along, what is fetched by a press, and what a feed
+publishes.
 
 The UID is the booking's and stays; SEQUENCE grows with each move and with the cancellation, so a calendar that gets an
-old mail late keeps the newer state.
+old mail late keeps the newer state, and one that has both mail and feed has one entry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 from typing import Any
 from uuid import UUID
@@ -20,55 +21,104 @@ from server.sql import notifications
 from server.sql.connection import acquire
 
 PRODUCT = "-//Courtside//Courtside//EN"
+REFRESH = timedelta(minutes=30)
+"""How often a calendar may look again, as we advise it."""
 
 
 def invitation(booking: Mapping[str, Any], *, sender: str, recipient: str, now: datetime) -> tuple[str, bytes]:
-    """The method (REQUEST or CANCEL) and the calendar with a booking in it; see `notifications.fetch_booked`.
+    """The method (REQUEST or CANCEL) and the calendar with a booking in it; see `notifications.list_booked`.
 
     `sender` is an address, with or without a name.
     """
-    method = "CANCEL" if booking["status"] == "cancelled" else "REQUEST"
-    event = _event(booking, sender, now)
+    cancelled = booking["status"] == "cancelled"
+    method = "CANCEL" if cancelled else "REQUEST"
+    event = _event(booking, f"{booking['court']} · {booking['club']}", sender=sender, now=now)
+    event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
     attendee = vCalAddress(f"mailto:{recipient}")
     attendee.params["PARTSTAT"] = "ACCEPTED"
     attendee.params["RSVP"] = "FALSE"
     event.add("attendee", attendee, encode=False)
-    return method, _calendar(method, event)
+    calendar = _calendar(method)
+    calendar.add_component(event)
+    return method, calendar.to_ical()
 
 
 async def publish_booking(context: Context, booking_id: UUID) -> bytes:
     """The calendar with a booking in it, to be added by whoever asked; for who may see it. Raises `NotFound`."""
     async with acquire(context.pool) as conn:
-        booking = await notifications.fetch_booked(conn, booking_id)
+        booking = (await notifications.list_booked(conn, {booking_id})).get(booking_id)
     if booking is None:
         raise NotFound("You have no booking with that id.")
-    sender = context.settings.notification_from_email
-    # Nobody is invited, so nobody is asked for an answer; the UID is that of the mails, so it is there once.
-    return _calendar("PUBLISH", _event(dict(booking), sender, context.clock()))
-
-
-def _event(booking: Mapping[str, Any], sender: str, now: datetime) -> Event:
-    event = Event()
-    event.add("uid", f"{booking['id']}@courtside")
-    event.add("sequence", booking["revision"])
-    event.add("dtstamp", now.astimezone(UTC))
-    event.add("dtstart", booking["start_ts"].astimezone(UTC))
-    event.add("dtend", booking["end_ts"].astimezone(UTC))
-    event.add("summary", f"{booking['court']} · {booking['club']}")
-    event.add("location", booking["club"])
-    with_what = [*([booking["coach"]] if booking["coach"] else []), *booking["equipment"]]
-    if with_what:
-        event.add("description", ", ".join(with_what))
+    event = _event(
+        booking,
+        f"{booking['court']} · {booking['club']}",
+        sender=context.settings.notification_from_email,
+        now=context.clock(),
+    )
     event.add("status", "CANCELLED" if booking["status"] == "cancelled" else "CONFIRMED")
-    event.add("organizer", vCalAddress(f"mailto:{parseaddr(sender)[1]}"))
-    return event
+    # Nobody is invited, so nobody is asked for an answer; the UID is that of the mails, so it is there once.
+    calendar = _calendar("PUBLISH")
+    calendar.add_component(event)
+    content: bytes = calendar.to_ical()
+    return content
 
 
-def _calendar(method: str, event: Event) -> bytes:
+def publication(
+    name: str,
+    bookings: Iterable[Mapping[str, Any]],
+    closures: Iterable[Mapping[str, Any]] = (),
+    *,
+    of_court: bool,
+    sender: str,
+    now: datetime,
+) -> bytes:
+    """A calendar to subscribe to. It names nobody: whose bookings they are is known to who has the address.
+
+    `bookings` are those of `notifications.list_booked`, all confirmed; what was cancelled is not in it any more.
+    """
+    calendar = _calendar("PUBLISH")
+    calendar.add("x-wr-calname", name)
+    calendar.add("name", name)
+    calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
+    calendar.add("x-published-ttl", "PT30M")
+    for booking in bookings:
+        where = f"{booking['court']} · {booking['club']}"
+        title = (f"Coaching · {where}" if booking["coach"] else f"Booked · {where}") if of_court else where
+        event = _event(booking, title, sender=sender, now=now)
+        event.add("status", "CONFIRMED")
+        calendar.add_component(event)
+    for closure in closures:
+        event = _when(closure, sequence=closure["version"] - 1, sender=sender, now=now)
+        event.add("summary", f"Closed: {closure['reason']}" if closure["reason"] else "Closed")
+        calendar.add_component(event)
+    content: bytes = calendar.to_ical()
+    return content
+
+
+def _calendar(method: str) -> Calendar:
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
     calendar.add("method", method)
-    calendar.add_component(event)
-    content: bytes = calendar.to_ical()
-    return content
+    return calendar
+
+
+def _event(booking: Mapping[str, Any], summary: str, *, sender: str, now: datetime) -> Event:
+    event = _when(booking, sequence=booking["revision"], sender=sender, now=now)
+    event.add("summary", summary)
+    event.add("location", booking["club"])
+    with_what = [*([booking["coach"]] if booking["coach"] else []), *booking["equipment"]]
+    if with_what:
+        event.add("description", ", ".join(with_what))
+    return event
+
+
+def _when(row: Mapping[str, Any], *, sequence: int, sender: str, now: datetime) -> Event:
+    event = Event()
+    event.add("uid", f"{row['id']}@courtside")
+    event.add("sequence", sequence)
+    event.add("dtstamp", now.astimezone(UTC))
+    event.add("dtstart", row["start_ts"].astimezone(UTC))
+    event.add("dtend", row["end_ts"].astimezone(UTC))
+    event.add("organizer", vCalAddress(f"mailto:{parseaddr(sender)[1]}"))
+    return event

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from server.domain.money import format_money
 from server.usecases import mail
@@ -24,9 +25,9 @@ class Occasion:
 
     payload: Mapping[str, Any]
     recipient: Mapping[str, Any]
-    """name, verified_at; see `server.sql.notifications.fetch_recipient`."""
+    """name, verified_at, reminders; see `server.sql.notifications.list_recipients`."""
     booking: Mapping[str, Any] | None
-    """The booking that the row names; see `server.sql.notifications.fetch_booked`."""
+    """The booking that the row names; see `server.sql.notifications.list_booked`."""
     waited: Mapping[str, Any] | None
     """The waitlist entry that the row names; see `server.sql.notifications.fetch_waited`."""
     claim_token: str | None
@@ -140,6 +141,18 @@ def _cancelled(occasion: Occasion) -> mail.Letter:
     return _about(occasion, "Cancelled", "Your booking was cancelled.", facts)
 
 
+def _reminder(occasion: Occasion) -> mail.Letter:
+    booking, now = occasion.booked, occasion.now
+    if booking["start_ts"] != datetime.fromisoformat(occasion.payload["start_ts"]) or booking["start_ts"] <= now:
+        raise Moot  # it was moved, and is reminded of by its new time; or it has begun
+    if occasion.payload["hours"] not in occasion.recipient["reminders"]:
+        raise Moot
+    tz = ZoneInfo(booking["zone"])
+    days = (booking["start_ts"].astimezone(tz).date() - now.astimezone(tz).date()).days
+    when = "today" if days == 0 else "tomorrow" if days == 1 else "soon"
+    return _standing(occasion, "Reminder", f"Your booking is {when}.")
+
+
 def _promoted(occasion: Occasion) -> mail.Letter:
     return _standing(occasion, "You are in", "You waited for this, and it is yours: it is booked for you.")
 
@@ -208,6 +221,9 @@ def _facts(occasion: Occasion) -> list[tuple[str, str]]:
     return facts
 
 
+WITHOUT_CALENDAR = frozenset({"booking.reminder"})
+"""What brings no calendar entry along: nothing has changed since the last one."""
+
 TO_UNCONFIRMED = frozenset({"mail.verify", "mail.reset", "mail.set_password"})
 """What an address is sent before its owner has confirmed it. Nothing else: whoever typed it may be a stranger, who
 could book and cancel to have it written to. (`mail.already_registered` goes to the account that is confirmed.)"""
@@ -221,6 +237,7 @@ LETTERS: dict[str, Callable[[Occasion], mail.Letter]] = {
     "booking.cancelled": _cancelled,
     "booking.moved": _moved,
     "booking.promoted": _promoted,
+    "booking.reminder": _reminder,
     "waitlist.joined": _joined,
     "waitlist.offered": _offered,
     "waitlist.offer_expired": _offer_expired,

@@ -17,6 +17,15 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MAX_NAME = 80
 MAX_REMARK = 500
+# Inline for the mail programs that drop a style sheet; the sheet for those that know of dark windows.
+STYLE = """
+:root { color-scheme: light dark; supported-color-schemes: light dark; }
+@media (prefers-color-scheme: dark) {
+  body { background: #15181c !important; color: #e8eaed !important; }
+  .button { background: #7db7f5 !important; color: #0b1a2b !important; }
+  .quiet { color: #a6adb5 !important; }
+}
+"""
 
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
@@ -107,16 +116,18 @@ def set_html(letter: Letter) -> str:
     if letter.link:
         label, address = (escape(part) for part in letter.link)
         style = "background:#0b5cad;color:#fff;padding:10px 18px;border-radius:6px;text-decoration:none"
-        body.append(f'<p style="margin:24px 0"><a href="{address}" style="{style}">{label}</a></p>')
+        body.append(f'<p style="margin:24px 0"><a class="button" href="{address}" style="{style}">{label}</a></p>')
     if letter.code:
         body.append(f"<p>Your code: <code>{escape(letter.code)}</code></p>")
     if letter.closing:
         body.append(_paragraph(letter.closing))
-    body.append(f'<p style="color:#666;margin-top:32px">{escape(letter.signature)}</p>')
+    body.append(f'<p class="quiet" style="color:#5c6166;margin-top:32px">{escape(letter.signature)}</p>')
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width"><title>{escape(letter.subject)}</title></head>\n'
-        '<body style="font-family:system-ui,sans-serif;line-height:1.5;max-width:36em;margin:0 auto;padding:16px">\n'
+        '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
+        '<meta name="supported-color-schemes" content="light dark">'
+        f"<title>{escape(letter.subject)}</title><style>{STYLE}</style></head>\n"
+        '<body style="background:#fff;color:#1a1d21;font-family:system-ui,sans-serif;line-height:1.5;max-width:36em;margin:0 auto;padding:16px">\n'
         + "\n".join(body)
         + "\n</body></html>\n"
     )

@@ -157,11 +157,11 @@ class SmtpPost:
             await self.close()
             raise _judged(error) from None
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
-            await self._drop()
+            self._drop()
             reason = f"{type(error).__name__}: {error}"
             raise (Uncertain(reason) if handed_over else Unreachable(reason)) from None
         except asyncio.CancelledError:
-            await self._drop()
+            self._drop()
             raise
 
     async def greet(self) -> None:
@@ -194,7 +194,7 @@ class SmtpPost:
             await self._client.connect()
         except aiosmtplib.SMTPResponseException as error:
             # A refusal of us, not of this mail: a wrong password must not park a day's mails.
-            await self._drop()
+            self._drop()
             raise Unreachable(f"{type(error).__name__}: {error.code} {error.message}") from None
         return self._client
 
@@ -207,9 +207,9 @@ class SmtpPost:
         except (aiosmtplib.SMTPException, OSError):
             pass  # the mail was accepted or refused before; how the other side says good-bye changes nothing
         finally:
-            await self._drop()
+            self._drop()
 
-    async def _drop(self) -> None:
+    def _drop(self) -> None:
         if self._client is not None:
             self._client.close()
             self._client = None

@@ -97,7 +97,9 @@ async def _ask(context: Context, desks: Desks, row: asyncpg.Record, lease: UUID)
         job = Job(row["id"], lease)
         request = JOBS[row["kind"]](row, entry, job, lambda: uuid7(context.clock()))
         outcome = await desks.of(entry.club_id).submit(request)
-    except Refusal as refusal:  # the desk is busy, or the database is out of reach
+        if isinstance(outcome, Refusal):
+            raise outcome
+    except Refusal as refusal:  # the desk is busy, staff are changing the club, or the database is out of reach
         await _defer(context, row, lease, refusal.code)
     except (LookupError, TypeError, ValueError) as error:
         # As with mails: what it was is for the log of the parked row; nothing of the payload is repeated.

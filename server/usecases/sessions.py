@@ -34,6 +34,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     role: Role
     verified: bool
+    reminders: tuple[int, ...]
+    """How many hours before a booking its owner is reminded."""
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -242,6 +244,7 @@ async def _describe(conn: Connection, account: asyncpg.Record) -> Account:
         name=account["name"],
         role=role,
         verified=account["verified_at"] is not None,
+        reminders=tuple(account["reminders"]),
     )
 
 

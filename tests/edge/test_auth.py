@@ -80,6 +80,7 @@ async def test_who_registers_logs_in_and_is_known(client: httpx.AsyncClient, con
     assert answer.json() == user | {
         "verified": False,
         "memberships": [{"club_id": club_id, "role": "player", "tier": None, "suspended": False}],
+        "reminders": [24, 2],
     }
     assert (await client.post("/api/auth/verify", json={"token": await last_token(context)})).status_code == 204
     assert (await me(client, session["access_token"])).json()["verified"] is True

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from server.embedded.valkey import Valkey
 from server.settings import Settings
+from tests.faults.failpoints import Order, Said
 
 WORKER = "import uvloop; from server.jobs.worker import run; from server.settings import read_settings as read; "
 WORKER += "uvloop.run(run(read()))"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
+RunUntil = Callable[[Order], Awaitable[Said]]
 StartWorker = Callable[[Settings], Awaitable[asyncio.subprocess.Process]]
 
 
@@ -47,6 +53,16 @@ async def start_worker() -> AsyncIterator[StartWorker]:
         await process.wait()
 
 
+@asynccontextmanager
+async def frozen(valkey: Valkey) -> AsyncIterator[None]:
+    """A server that answers nothing and closes nothing."""
+    os.kill(valkey.child.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(valkey.child.pid, signal.SIGCONT)
+
+
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[Valkey]:
     """A Valkey of this test alone, to be stopped and frozen."""
@@ -54,3 +70,29 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture
+async def run_until() -> AsyncIterator[RunUntil]:
+    """Let a process do a job until its deadly failpoint; it is forked from one in which all is loaded."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.faults.failpoints",
+        cwd=REPOSITORY,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        limit=2**20,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    orders, answers = process.stdin, process.stdout
+
+    async def run(order: Order) -> Said:
+        orders.write(json.dumps(asdict(order)).encode() + b"\n")
+        return Said(**json.loads(await answers.readline()))
+
+    yield run
+    orders.close()
+    await process.wait()

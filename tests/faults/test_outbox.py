@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,20 +16,11 @@ from server.jobs import worker
 from server.jobs.signals import Signals
 from server.settings import Settings
 from server.usecases.wake import JOB, QUEUE, Waker
-from tests.faults.conftest import StartWorker
+from tests.faults.conftest import StartWorker, frozen
 from tests.mailing import Pool, add_person, mail_server, mails_in, make_due, put_out, row_of, until
 
 TOKEN = "sEcReT-token_0123456789abcdefghijklmnop"
 LONG = 3600.0
-
-
-@asynccontextmanager
-async def frozen(valkey: Valkey) -> AsyncIterator[None]:
-    os.kill(valkey.child.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(valkey.child.pid, signal.SIGCONT)
 
 
 @asynccontextmanager

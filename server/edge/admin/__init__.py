@@ -8,7 +8,9 @@ from server.edge.admin import (
     coaches,
     courts,
     equipment,
+    feeds,
     hours,
+    mails,
     outbox,
     rules,
     screens,
@@ -28,6 +30,8 @@ handlers = [
     *screens.handlers,
     *waitlist.handlers,
     *outbox.handlers,
+    *feeds.handlers,
+    *mails.handlers,
     *api_keys.handlers,
     *audit.handlers,
 ]

@@ -93,13 +93,13 @@ async def list_outbox(request: AnyRequest) -> OutboxPage:
 @post(
     "/api/admin/outbox/{row_id:uuid}/retry",
     status_code=204,
-    responses=problems(errors.Forbidden, errors.NotFound),
+    responses=problems(errors.Forbidden, errors.NotFound, errors.Conflict),
     opt=documented(query=ClubQuery),
     tags=["admin"],
     summary="Try again",
 )
 async def retry_row(request: AnyRequest, row_id: FromPath[UUID]) -> None:
-    """Have a row that was set aside tried again from the beginning. For staff."""
+    """Have a row that was set aside tried again from the beginning. An account's mail gets a new link. For staff."""
     club = await club_of(request)
     require_staff(request, club.club_id)
     await retry(request.app.state.context, club.club_id, row_id)

@@ -13,8 +13,10 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import UUID
@@ -38,6 +40,14 @@ users = Table(
     Column("last_seen_at", instant(), nullable=False, server_default=text("now()"), comment="Of a login or renewal."),
     Column("erase_asked_at", instant(), comment="Its owner wants to be forgotten; from then on nobody logs in."),
     Column("erased_at", instant(), comment="When nothing but the id was left."),
+    Column(
+        "reminders",
+        ARRAY(SmallInteger),
+        nullable=False,
+        server_default="{24,2}",
+        comment="How many hours before a booking its owner is reminded of it.",
+    ),
+    CheckConstraint("reminders <@ '{24,2}'::smallint[]", name="reminders_known"),
     Index("idx_users_email", text("lower(email)")),
     Index("idx_users_erase_asked_at", "erase_asked_at", postgresql_where=text("erase_asked_at IS NOT NULL")),
     Index(
@@ -86,6 +96,17 @@ account_links = Table(
     Column("used_at", instant()),
     CheckConstraint("purpose IN ('verify', 'reset')", name="purpose_known"),
     Index("idx_account_links_user_id", "user_id"),
+)
+
+calendar_feeds = Table(
+    "calendar_feeds",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True, comment="SHA-256 of the secret in the feed's address."),
+    Column("user_id", BigInteger, ForeignKey("users.id"), nullable=False, comment="Whose it is."),
+    Column("court_id", BigInteger, ForeignKey("courts.id"), comment="What staff look at; NULL: one's own bookings."),
+    created_at(),
+    UniqueConstraint("user_id", "court_id", name="calendar_feeds_user_id_key", postgresql_nulls_not_distinct=True),
+    comment="Private addresses of calendars; a new one takes the place of the old one.",
 )
 
 screens = Table(
