@@ -17,6 +17,8 @@ FIGURES = {
     "reads": 2,
     "large": 3,
     "redis": 2,
+    "mails": 1,
+    "waiting": 1,
     "live": 12 if nchan.installed() else 8,
 }
 """How many figures each part gives."""
@@ -25,7 +27,7 @@ FIGURES = {
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("parts", "own_client"),
-    [(["bookings", "contended", "redis", "live"], False), (["reads", "large"], True)],
+    [(["bookings", "contended", "redis", "live", "mails", "waiting"], False), (["reads", "large"], True)],
     ids=["writes", "reads-from-our-own-client"],
 )
 def test_the_benchmark_runs_and_finds_every_truth_kept(parts: list[str], own_client: bool, tmp_path: Path) -> None:

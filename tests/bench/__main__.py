@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.bench import bookings, contended, large, live, outage, reads
+from tests.bench import bookings, contended, large, live, mails, outage, reads, waiting
 from tests.bench.clubs import set_up
 from tests.bench.load import generator
 from tests.bench.parts import QUICK, THOROUGH, Part
@@ -21,6 +21,8 @@ PARTS = {
     "large": Part(large.run, "60 courts and a million old bookings ÷ the demo's size"),
     "redis": Part(outage.run, "bookings with Redis stopped and frozen ÷ up"),
     "live": Part(live.run, "rows to watchers ÷ a loop of ASGI sends, ÷ nchan; from the 201 to the last watcher"),
+    "mails": Part(mails.run, "mails a second from the outbox ÷ bare aiosmtplib"),
+    "waiting": Part(waiting.run, "from a cancellation to the promoted booking on a grid, beside a booking"),
 }
 
 

@@ -33,6 +33,12 @@ class Pace:
     """Rows × watchers of one sample."""
     live_bookings: int
     """Bookings of one sample under watchers."""
+    mails: int
+    """Mails of one sample."""
+    waiting: int
+    """Entries that wait while promotions are timed."""
+    promotions: int
+    """Promotions of one sample."""
 
 
 THOROUGH = Pace(
@@ -45,6 +51,9 @@ THOROUGH = Pace(
     watchers=(1000, 5000),
     deliveries=300_000,
     live_bookings=60,
+    mails=1000,
+    waiting=200,
+    promotions=60,
 )
 QUICK = Pace(
     rounds=1,
@@ -56,6 +65,9 @@ QUICK = Pace(
     watchers=(60, 120),
     deliveries=1_200,
     live_bookings=4,
+    mails=40,
+    waiting=10,
+    promotions=3,
 )
 
 

@@ -82,7 +82,7 @@ class Stack:
     def prepare(self) -> None:
         """Make the template: migrated and with the demo, by the commands that an installation uses."""
         for command in (["migrate"], ["seed", "--demo"]):
-            subprocess.run([*PROGRAM, *command], env=self._environment(TEMPLATE), cwd=self.home, check=True)
+            subprocess.run([*PROGRAM, *command], env=self.environment(TEMPLATE), cwd=self.home, check=True)
 
     def copy(self, name: str) -> str:
         """The address of a fresh copy of the template, to which nobody may be connected."""
@@ -92,7 +92,7 @@ class Stack:
     @contextmanager
     def serving(self, database: str, *, rate_limit: int = 0, **more: str) -> Iterator[Server]:
         """Server processes on a database, ready; stopped at the end. `more` are settings."""
-        env = self._environment(database) | {"RATE_LIMIT_PER_MINUTE": str(rate_limit), "PORT": str(free_port())} | more
+        env = self.environment(database) | {"RATE_LIMIT_PER_MINUTE": str(rate_limit), "PORT": str(free_port())} | more
         with server_processes(env, self.home, self.home / f"serve-{database}.log") as server:
             yield server
 
@@ -116,7 +116,8 @@ class Stack:
         """The lines of the Postgres log that have these words."""
         return [line for line in self.postgres.log.read_text(errors="replace").splitlines() if words in line]
 
-    def _environment(self, database: str) -> dict[str, str]:
+    def environment(self, database: str) -> dict[str, str]:
+        """The settings of a process on a database of the run."""
         return without_our_settings() | {
             "DATABASE_URL": named(self.postgres.url, database),
             "REDIS_URL": self.valkey.url,

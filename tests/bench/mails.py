@@ -1,0 +1,115 @@
+"""Mails a second: the worker's delivery, with outbox, leases, letters and calendar entries, ÷ bare connections."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import aiosmtplib
+import uvloop
+from redis.asyncio import Redis
+
+from server.context import Context
+from server.edge.telemetry import configure_logging
+from server.settings import Settings
+from server.sql.connection import create_pool
+from server.usecases.notifications import MOST_CONNECTIONS, deliver_due
+from tests.bench.parts import Pace
+from tests.bench.report import Report
+from tests.bench.stack import Stack, execute
+
+ROOT = Path(__file__).parents[2]
+SENDER, RECIPIENT = "bookings@courtside.example", "player@bench.example"
+
+BOOK = """
+INSERT INTO bookings (id, club_id, court_id, user_id, start_ts, end_ts, grid_ref, price_currency, price_total,
+    price_lines, cancel_until, created_by)
+SELECT gen_random_uuid(), courts.club_id, courts.id, users.id, now() + interval '3 days', now() + interval '73 hours', 'r',
+    'GBP', 2450, '[]', now() + interval '2 days', users.id
+FROM generate_series(1, $1::int), (SELECT * FROM courts ORDER BY id LIMIT 1) courts,
+    (SELECT * FROM users WHERE verified_at IS NOT NULL ORDER BY id LIMIT 1) users
+"""
+PUT_OUT = """
+INSERT INTO outbox (id, club_id, kind, payload)
+SELECT gen_random_uuid(), club_id, 'booking.confirmed', jsonb_build_object('booking_id', id, 'user_id', user_id)
+FROM bookings WHERE grid_ref = 'r'
+"""
+
+
+def run(stack: Stack, pace: Pace, report: Report) -> None:
+    """Every round both send as many mails of the same size over as many connections, to the same sink."""
+    figure = report.compare("mails", "from the outbox", "bare aiosmtplib", "/s", at_least=0.7)
+    url = stack.copy("mails")
+    asyncio.run(execute(url, BOOK.replace("$1", str(pace.mails))))
+    with sink() as port:
+
+        async def measure() -> None:
+            settings = Settings(
+                database_url=url, redis_url=stack.valkey.url, jwt_secret=stack.secret,
+                smtp_host="127.0.0.1", smtp_port=port,
+            )  # fmt: skip
+            configure_logging(settings)
+            async with await create_pool(settings) as pool:
+                context = Context(settings, pool, Redis.from_url(settings.redis_url))
+                content = await _sample(context, stack.home / "mails")
+                for number in range(pace.rounds + bool(pace.warm_up)):
+                    await pool.execute(PUT_OUT)
+                    ours = await _rate(pace.mails, lambda: _ours(context, pace.mails))
+                    bare = await _rate(pace.mails, lambda: _bare(port, content, pace.mails))
+                    if number or not pace.warm_up:
+                        figure.add(ours, bare)
+                left = await pool.fetchval("SELECT count(*) FROM outbox WHERE done_at IS NULL")
+                report.require(left == 0, f"mails: all were sent over {MOST_CONNECTIONS} connections, and marked")
+
+        uvloop.run(measure())
+
+
+async def _rate(mails: int, send: Callable[[], Awaitable[None]]) -> float:
+    begun = time.perf_counter()
+    await send()
+    return mails / (time.perf_counter() - begun)
+
+
+async def _ours(context: Context, mails: int) -> None:
+    if await deliver_due(context, limit=mails) != mails:
+        raise RuntimeError("The worker did not find all mails.")
+
+
+async def _bare(port: int, content: bytes, mails: int) -> None:
+    """Ready-made mails over as many connections, one after another on each."""
+    left = iter(range(mails))
+
+    async def send_all() -> None:
+        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as client:
+            for _ in left:
+                await client.sendmail(SENDER, RECIPIENT, content)
+
+    await asyncio.gather(*(send_all() for _ in range(MOST_CONNECTIONS)))
+
+
+async def _sample(context: Context, folder: Path) -> bytes:
+    """A mail as the worker sends it."""
+    await context.pool.execute(PUT_OUT + " LIMIT 1")
+    await deliver_due(
+        replace(context, settings=replace(context.settings, smtp_host="", courtside_home=folder)), limit=1
+    )
+    (written,) = (folder / "mail").iterdir()
+    return written.read_bytes()
+
+
+@contextmanager
+def sink() -> Iterator[int]:
+    """The port of a sink."""
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.sink"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.wait()
