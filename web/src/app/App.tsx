@@ -22,6 +22,7 @@ const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
   ["/forgot", later("ForgotPage", () => import("../features/session/ForgotPage"))],
   ["/verify", later("VerifyPage", () => import("../features/session/VerifyPage"))],
   ["/reset", later("ResetPage", () => import("../features/session/ResetPage"))],
+  ["/admin/outbox", later("OutboxPage", () => import("../features/admin/OutboxPage"))],
   ["/admin/screens", later("ScreensPage", () => import("../features/admin/ScreensPage"))],
 ]
 

@@ -1,4 +1,5 @@
 import { booking, grid } from "./grid"
+import { outboxWords } from "./outbox"
 import { screenWords } from "./screen"
 
 /**
@@ -38,6 +39,7 @@ export const en = {
   grid,
   booking,
   screen: screenWords,
+  outbox: outboxWords,
   login: {
     title: "Sign in",
     email: "E-mail address",

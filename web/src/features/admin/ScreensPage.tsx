@@ -1,6 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query"
 import { useState } from "react"
-import { Link } from "wouter"
 import { type Club, courtsQuery } from "../../api/catalogue"
 import { Problem } from "../../api/problem"
 import { approveScreen, type ScreenDraft, screensQuery } from "../../api/screens"
@@ -13,6 +12,7 @@ import { Page } from "../../ui/Page"
 import { words } from "../../words/words"
 import { CourtsChoice, courtsOf } from "./CourtsChoice"
 import { ScreenItem } from "./ScreenItem"
+import { StaffOnly } from "./StaffOnly"
 import styles from "./screens.module.css"
 
 /** Where staff let screens in, say what they show, and shut them out. */
@@ -24,19 +24,6 @@ export function ScreensPage() {
       {error !== null && <Trouble error={error} />}
       {session === null ? <StaffOnly signIn /> : club && <Screens key={session.user.id} club={club} />}
     </Page>
-  )
-}
-
-function StaffOnly({ signIn = false }: { signIn?: boolean }) {
-  return (
-    <Notice>
-      {words.screen.admin.staffOnly}{" "}
-      {signIn && (
-        <Link href={`/login?next=${encodeURIComponent(location.pathname + location.search)}`}>
-          {words.screen.admin.signIn}
-        </Link>
-      )}
-    </Notice>
   )
 }
 
