@@ -8,7 +8,7 @@ import pytest_asyncio
 from tests.e2e.conftest import PHONE, Browse, Browsing, Site, axe
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def parked(site: Site) -> None:
     """Two mails that were set aside: one about a booking's player, one about an account."""
     conn = await asyncpg.connect(site.env["DATABASE_URL"])
