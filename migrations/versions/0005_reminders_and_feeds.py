@@ -35,12 +35,8 @@ def upgrade() -> None:
             "token_hash", sa.LargeBinary(), nullable=False, comment="SHA-256 of the secret in the feed's address."
         ),
         sa.Column("user_id", sa.BigInteger(), nullable=False, comment="Whose it is."),
-        sa.Column(
-            "court_id", sa.BigInteger(), nullable=True, comment="What staff look at; NULL: one's own bookings."
-        ),
-        sa.Column(
-            "created_at", pg.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False
-        ),
+        sa.Column("court_id", sa.BigInteger(), nullable=True, comment="What staff look at; NULL: one's own bookings."),
+        sa.Column("created_at", pg.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("calendar_feeds_user_id_fkey")),
         sa.ForeignKeyConstraint(["court_id"], ["courts.id"], name=op.f("calendar_feeds_court_id_fkey")),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("calendar_feeds_pkey")),
