@@ -36,6 +36,7 @@ ASVS = ROOT / "docs" / "asvs.md"
 LIVE = ROOT / "docs" / "live-protocol.md"
 LOGS = ROOT / "docs" / "logs.md"
 METRICS = ROOT / "docs" / "metrics.md"
+DEPLOY_PAGE = ROOT / "docs" / "deploy-page.md"
 DOCUMENTS = [
     README,
     API,
@@ -45,6 +46,7 @@ DOCUMENTS = [
     LOGS,
     ASVS,
     METRICS,
+    DEPLOY_PAGE,
     *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
     *(ROOT / "docs" / f"{name}.md" for name in ("rollout", "incident-response", "team-training")),
     *command_blocks.documents(),
@@ -187,6 +189,26 @@ def test_readmes_table_has_every_setting_with_its_default() -> None:
             assert shown.strip("`") == (str(default).lower() if isinstance(default, bool) else str(default)), name
         elif shown == "none":
             assert not defaults()[name], name
+
+
+def test_the_headers_for_a_cdn_are_those_that_are_shown(tmp_path: Path) -> None:
+    command = [sys.executable, "ops/cdn.py", "https://api.club.example", str(tmp_path / "page")]
+    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    (shown,) = re.findall(r"^```text\n(.*?)^```$", DEPLOY_PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    assert said.partition("\n\n")[2] == shown
+    assert (tmp_path / "page" / "index.html").read_text().count('content="https://api.club.example"') == 1
+    assert not list((tmp_path / "page").rglob("*.br"))
+    again = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (again.returncode, "is there already" in again.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "address", ["api.club.example", "https://api.club.example/v1", "https://a b", "*", 'https://x"y']
+)
+def test_a_cdns_page_is_not_made_for_what_is_no_origin(tmp_path: Path, address: str) -> None:
+    command = [sys.executable, "ops/cdn.py", address, str(tmp_path / "page")]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.startswith("usage")) == (1, True)
 
 
 def test_readme_names_the_demo_accounts_and_their_password() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -12,7 +12,7 @@ from server.domain.capacity import Uses, check_court, peak_use
 from server.domain.catalogue import Catalogue, Coach, Court, Equipment
 from server.domain.errors import BadDuration, BadTime, LeavesGap, OutsideHorizon, OutsideHours, Refusal
 from server.domain.pricing import Price
-from server.domain.slots import Interval
+from server.domain.slots import Interval, day_interval, without
 
 
 class FreeCourt(msgspec.Struct, frozen=True):
@@ -96,6 +96,25 @@ def left_of(
         for pool in offer.equipment
     ]
     return Availability(courts, coaches, equipment)
+
+
+def free_times(catalogue: Catalogue, taken: Uses, day: date) -> list[tuple[Coach, list[Interval]]]:
+    """When each coach is on duty and free, from that local day's midnight until the last duty that begins on it ends."""
+    dawn = day_interval(day, catalogue.tz).start
+    return [
+        (
+            coach,
+            without(
+                [
+                    Interval(max(part.start, dawn), part.end)
+                    for part in policy.coach_duty(catalogue, coach, day)
+                    if part.end > dawn
+                ],
+                [Interval(use.start, use.end) for use in taken.get(coach.resource_id, ())],
+            ),
+        )
+        for coach in catalogue.coaches
+    ]
 
 
 def _unless_gap(

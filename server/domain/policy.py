@@ -245,6 +245,11 @@ def coach_on_duty(catalogue: Catalogue, coach: Coach, interval: Interval) -> boo
     return _covers(lambda each: _duty(catalogue, coach, each), interval, catalogue)
 
 
+def coach_duty(catalogue: Catalogue, coach: Coach, day: date) -> list[Interval]:
+    """When the coach works on that local day and in the night before it, in order."""
+    return merged(part for each in (day - DAY, day) for part in _duty(catalogue, coach, each))
+
+
 def prime_minutes(catalogue: Catalogue, interval: Interval) -> int:
     """How many minutes of the interval are prime time; a window past midnight is of the day on which it begins."""
     prime = catalogue.policy.prime_windows

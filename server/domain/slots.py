@@ -162,6 +162,17 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
     return joined
 
 
+def without(intervals: Iterable[Interval], taken: Iterable[Interval]) -> list[Interval]:
+    """What is left of disjoint intervals in order where others are taken."""
+    left = list(intervals)
+    for gone in taken:
+        cut = []
+        for part in left:
+            cut += [Interval(part.start, min(part.end, gone.start)), Interval(max(part.start, gone.end), part.end)]
+        left = [part for part in cut if part.start < part.end]
+    return left
+
+
 def stretches(interval: Interval, tz: ZoneInfo) -> list[tuple[datetime, int]]:
     """The interval, in whole minutes, cut where the clocks change: (naive wall clock at its start, elapsed minutes).
 

@@ -39,6 +39,15 @@ FORGOT_SECONDS = 0.1
 """`forgot` takes at least so long: writing a link takes longer than finding that there is nobody to write to."""
 NO_STORE = {"Cache-Control": "no-store"}
 
+
+class SessionCookie(Cookie):
+    """For a page on another site it is partitioned: browsers that block the cookies of other sites take it then."""
+
+    def to_header(self, **kwargs: Any) -> str:
+        """The cookie as it is sent. `http.cookies` knows the attribute from Python 3.14 on."""
+        return super().to_header(**kwargs) + ("; Partitioned" if self.samesite == "none" else "")
+
+
 Email = Annotated[str, msgspec.Meta(max_length=320, description="Compared without regard to case.")]
 Password = Annotated[str, msgspec.Meta(max_length=1024, description="8 to 128 characters.")]
 Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
@@ -340,8 +349,8 @@ def ended_cookies(request: Request[Any, Any, Any]) -> list[Cookie]:
     if claims_of(request).csrf is None:
         return []
     return [
-        Cookie(key=ACCESS_COOKIE, path="/", max_age=0, **_cookie_rules(request)),
-        Cookie(key=REFRESH_COOKIE, path=REFRESH_PATH, max_age=0, **_cookie_rules(request)),
+        SessionCookie(key=ACCESS_COOKIE, path="/", max_age=0, **_cookie_rules(request)),
+        SessionCookie(key=REFRESH_COOKIE, path=REFRESH_PATH, max_age=0, **_cookie_rules(request)),
     ]
 
 
@@ -362,8 +371,8 @@ def session_answer(request: Request[Any, Any, Any], session: Session) -> Respons
         status_code=200,
         headers=NO_STORE,
         cookies=[
-            Cookie(key=ACCESS_COOKIE, value=session.access_token, path="/", max_age=session.expires_in, **rules),
-            Cookie(
+            SessionCookie(key=ACCESS_COOKIE, value=session.access_token, path="/", max_age=session.expires_in, **rules),
+            SessionCookie(
                 key=REFRESH_COOKIE,
                 value=session.refresh_token,
                 path=REFRESH_PATH,
@@ -377,7 +386,7 @@ def session_answer(request: Request[Any, Any, Any], session: Session) -> Respons
 def _cookie_rules(request: Request[Any, Any, Any]) -> dict[str, Any]:
     settings = _settings(request)
     cross_site = settings.cookie_samesite == "none"
-    # A browser takes SameSite=None from a secure cookie only.
+    # A browser takes SameSite=None and Partitioned from a secure cookie only.
     secure = cross_site or settings.public_url.startswith("https://")
     return {"httponly": True, "secure": secure, "samesite": settings.cookie_samesite}
 

@@ -1,4 +1,4 @@
-"""/api/availability: what is free for an interval, and what it costs."""
+"""/api/availability: what is free for an interval, and what it costs. /api/coaches/free: when coaches are."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from litestar import Request, Response, get
 
 from server.context import Context
 from server.domain import errors
-from server.domain.availability import Availability, FreeCourt, left_of, offered
+from server.domain.availability import Availability, FreeCourt, free_times, left_of, offered
 from server.domain.errors import BadDuration, BadTime
 from server.domain.grid import taken_of
 from server.domain.pricing import Price
-from server.domain.slots import Interval, days_of, isoformat, parse_instant
+from server.domain.slots import DAY, Interval, days_of, isoformat, parse_instant
 from server.edge.answers import Encoded
 from server.edge.bodies import Bodies
 from server.edge.errors import problems
-from server.edge.grid import Slug
+from server.edge.grid import GridQuery, Slug, asked_day
 from server.edge.identity import identity_of, may_see
 from server.edge.requests import Moment, documented, query_of
 from server.usecases.catalogue import Catalogues
@@ -86,6 +86,21 @@ class _AvailabilityBody(msgspec.Struct, frozen=True):
     courts: list[msgspec.Raw]
     coaches: list[CoachView]
     equipment: list[EquipmentView]
+
+
+class CoachTimes(msgspec.Struct, frozen=True):
+    """When a coach works and is free: intervals in order, RFC 3339."""
+
+    id: int
+    name: str
+    free: list[tuple[str, str]]
+
+
+class CoachesTimes(msgspec.Struct, frozen=True):
+    """When the club's coaches are free on a local day."""
+
+    items: list[CoachTimes]
+    next: None = None
 
 
 class AvailabilityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -159,6 +174,31 @@ async def availability(request: Request[Any, Any, Any]) -> Response[Availability
     )
 
 
+@get(
+    "/api/coaches/free",
+    responses=problems(errors.NotFound, errors.BadTime),
+    opt=documented(query=GridQuery),
+    tags=["grid"],
+    summary="When coaches are free",
+)
+async def coaches_free(request: Request[Any, Any, Any]) -> Response[CoachesTimes]:
+    """When each of the club's coaches works and is not taken on a local day, or in the night that follows it."""
+    identity_of(request)
+    query = query_of(request, GridQuery)
+    catalogues: Catalogues = request.app.state.catalogues
+    catalogue = await catalogues.by_slug(query.club)
+    may_see(request, catalogue)
+    day = asked_day(request, catalogue, query.date)
+    occupancy: Occupancy = request.app.state.occupancy
+    catalogue, states = await occupancy.days(catalogue.club_id, [day, day + DAY])
+    tz = catalogue.tz
+    items = [
+        CoachTimes(coach.id, coach.name, [(isoformat(part.start, tz), isoformat(part.end, tz)) for part in free])
+        for coach, free in free_times(catalogue, taken_of(states), day)
+    ]
+    return Encoded(_encoder.encode(CoachesTimes(items)), headers={"Cache-Control": "no-store"})
+
+
 class _Offer:
     """What a club has to give for an interval, its courts encoded: each booking takes some away and prices none anew."""
 
@@ -187,4 +227,4 @@ def _court(free: FreeCourt) -> msgspec.Raw:
     return msgspec.Raw(_encoder.encode(view))
 
 
-handlers = [availability]
+handlers = [availability, coaches_free]

@@ -185,7 +185,7 @@ async def prices(request: Request[Any, Any, Any]) -> Response[PricesView]:
     catalogues: Catalogues = request.app.state.catalogues
     catalogue = await catalogues.current((await _club_of(request, query.club)).club_id)
     identity = may_see(request, catalogue)
-    day = _within_years(query.date or _today(request, catalogue), "date")
+    day = asked_day(request, catalogue, query.date)
     tier = identity.tier_in(catalogue.club_id) if identity is not None else None
     context: Context = request.app.state.context
     now = context.clock()
@@ -236,7 +236,12 @@ async def _club_of(request: Request[Any, Any, Any], slug: str | None) -> Catalog
 async def _day_of(request: Request[Any, Any, Any], slug: str | None, day: date | None) -> tuple[Catalogue, DayState]:
     catalogue = await _club_of(request, slug)
     occupancy: Occupancy = request.app.state.occupancy
-    return await occupancy.day(catalogue.club_id, _within_years(day or _today(request, catalogue), "date"))
+    return await occupancy.day(catalogue.club_id, asked_day(request, catalogue, day))
+
+
+def asked_day(request: Request[Any, Any, Any], catalogue: Catalogue, day: date | None) -> date:
+    """The local day that a query's `date` names; today if none. Raises `BadTime`."""
+    return _within_years(day or _today(request, catalogue), "date")
 
 
 def _today(request: Request[Any, Any, Any], catalogue: Catalogue) -> date:

@@ -27,6 +27,7 @@ from server.domain.slots import (
     parse_instant,
     stretches,
     window_interval,
+    without,
 )
 
 from .builders import LONDON, ODD, minutes_of, odd_slots, slot, utc
@@ -37,6 +38,18 @@ odd_days = st.sampled_from(ODD)
 
 
 # -- intervals ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_taken_is_cut_out_wherever_it_lies() -> None:
+    day = [slot("2026-12-01T08:00", "12:00"), slot("2026-12-01T13:00", "18:00")]
+    taken = [slot("2026-12-01T07:00", "09:00"), slot("2026-12-01T10:00", "11:00"), slot("2026-12-01T11:30", "14:00")]
+    assert without(day, taken) == [
+        slot("2026-12-01T09:00", "10:00"),
+        slot("2026-12-01T11:00", "11:30"),
+        slot("2026-12-01T14:00", "18:00"),
+    ]
+    assert without(day, []) == day
+    assert without(day, [slot("2026-12-01T00:00", "23:00")]) == []
 
 
 def test_back_to_back_intervals_do_not_overlap() -> None:

@@ -102,9 +102,19 @@ class Site:
             yield client
 
 
+@pytest.fixture(scope="module")
+def more_settings() -> dict[str, str]:
+    """What a module's server is told besides; a module that needs something else has this fixture anew."""
+    return {}
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(
-    database_server: str, template_database: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
+    database_server: str,
+    template_database: str,
+    valkey_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    more_settings: dict[str, str],
 ) -> AsyncIterator[Site]:
     """`courtside serve` on a database of its own with the demo club. The rate limits are off."""
     name = f"courtside_test_{secrets.token_hex(6)}"
@@ -114,7 +124,7 @@ async def site(
         BASE_SETTINGS, database_url=named(database_server, name), redis_url=valkey_url, courtside_home=home
     )
     port = free_port()
-    env = os.environ | environment_of(settings) | {"HOST": "127.0.0.1", "PORT": str(port)}
+    env = os.environ | environment_of(settings) | {"HOST": "127.0.0.1", "PORT": str(port)} | more_settings
     await asyncio.to_thread(subprocess.run, [*CONSOLE, "seed", "--demo"], cwd=REPOSITORY, env=env, check=True)
     running = Site(f"http://127.0.0.1:{port}", home / "server.log", env)
     try:

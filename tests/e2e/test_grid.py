@@ -192,6 +192,29 @@ async def test_filters_and_days_are_in_the_address(visitor: Browsing) -> None:
     await expect(page).to_have_url(re.compile(f"date={day}"))
 
 
+async def test_only_times_with_a_coach_are_shown_where_one_is_wished_for(browse: Browse, site: Site) -> None:
+    day = next(day for day in map(days_ahead, range(21, 28)) if datetime.fromisoformat(day).weekday() == 2)
+    await book(site, day, 3, ("10:00", "11:00"), coach=1)
+    player = await browse()
+    page = await player.sign_in()
+    await page.goto(f"{player.site.url}/?date={day}")
+    await expect(cell(page, 1, "10:00")).to_have_attribute("data-looks", "free")
+    await page.get_by_role("combobox", name=re.compile("^Coach free")).select_option("Amara Okafor")
+    await expect(cell(page, 1, "10:00")).to_have_attribute("data-looks", "noCoach")
+    await expect(cell(page, 1, "10:00")).to_have_accessible_name("10:00–10:30, No coach free")
+    await expect(page).to_have_url(re.compile("coach=1"))
+    await expect(cell(page, 1, "10:00")).to_be_disabled()
+    await cell(page, 1, "11:00").click()
+    await cell(page, 1, "11:30").click()
+    drawer = page.get_by_role("dialog")
+    await expect(drawer.get_by_role("button", name=re.compile("^Book Court 1 · £"))).to_be_enabled()
+    await expect(drawer).to_contain_text("Amara Okafor, 60 min")
+    assert await axe(page) == []
+    await page.keyboard.press("Escape")
+    await page.get_by_role("combobox", name=re.compile("^Coach free")).select_option("Any coach")
+    await expect(cell(page, 1, "10:00")).to_have_attribute("data-looks", "free")
+
+
 async def test_a_phone_shows_times_and_books(browse: Browse, site: Site) -> None:
     day = days_ahead(9)
     player = await browse(viewport=PHONE, has_touch=True)

@@ -210,6 +210,19 @@ async def test_cookies_are_out_of_reach_of_scripts_and_the_body_has_no_token(
             assert ("Secure" in cookie) is is_secure
 
 
+async def test_cookies_for_a_page_on_another_site_are_secure_and_partitioned(
+    context: Context, start_app: StartApp, settings: Settings
+) -> None:
+    await make_player(context, ANN)
+    client = await start_app(replace(settings, cookie_samesite="none"))
+    body = {"email": ANN, "password": PASSWORD, "cookies": True}
+    answer = await client.post("/api/auth/login", json=body)
+    ending = await client.post("/api/auth/logout", headers={"X-CSRF-Token": answer.json()["csrf_token"]})
+    for cookie in answer.headers.get_list("set-cookie") + ending.headers.get_list("set-cookie"):
+        attributes = cookie.split("; ")
+        assert {"HttpOnly", "SameSite=none", "Secure", "Partitioned"} <= set(attributes), cookie
+
+
 async def test_a_cookie_changes_something_only_with_the_csrf_token(client: httpx.AsyncClient, context: Context) -> None:
     await make_player(context, ANN)
     session = await log_in(client, cookies=True)

@@ -174,3 +174,19 @@ async def test_a_plus_that_was_not_encoded_is_an_offset_all_the_same(people: Peo
         query = f"start_ts={DAY}T11:00:00{offset}&end_ts={DAY}T12:00:00{offset}"
         answer = await people.player.ask("GET", f"/api/availability?{query}")
         assert (answer.status_code, answer.json()["start_ts"]) == (200, f"{DAY}T10:00:00+01:00"), offset
+
+
+async def test_coaches_are_free_when_they_work_and_nobody_has_them(people: People) -> None:
+    await booked(people.player, slot("10:00", "11:00", coach_id=1))
+    await booked(people.player2, slot("21:00", "22:00", court=2, coach_id=1))
+    answer = await people.player.ask("GET", f"/api/coaches/free?date={DAY}")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    times = {
+        item["name"]: [(part[0][11:16], part[1][11:16]) for part in item["free"]] for item in answer.json()["items"]
+    }
+    assert times["Amara Okafor"] == [("07:00", "10:00"), ("11:00", "21:00")]
+    assert times["Mei Tanaka"] == [("08:00", "21:00")]  # a Thursday
+    sunday = (await people.player.ask("GET", "/api/coaches/free?date=2031-05-18")).json()["items"]
+    assert [item["free"] for item in sunday if item["name"] == "Jonas Lindqvist"] == [[]]
+    assert problem(await people.stranger.get("/api/coaches/free"))[:2] == (401, "unauthenticated")
+    assert problem(await people.player.ask("GET", "/api/coaches/free?club=nowhere"))[:2] == (404, "not_found")

@@ -63,6 +63,15 @@ export function calendarAddress(id: string): string {
   return `${API}/api/bookings/${id}/calendar`
 }
 
+/** Whether a link to the API goes with the session's cookies: those of another site go with requests of this page only. */
+export const LINKS_ARE_SIGNED_IN = API === location.origin
+
+/** A booking as a file for calendars. */
+export async function fetchCalendar(id: string): Promise<Blob> {
+  const path = { booking_id: id }
+  return content(await api.GET("/api/bookings/{booking_id}/calendar", { params: { path }, parseAs: "blob" }))
+}
+
 /** One's own bookings of a local day. */
 export const mineQuery = (club: string, date: string) =>
   queryOptions({

@@ -30,6 +30,15 @@ export const coachesQuery = (club: string, config: number) =>
       content(await api.GET("/api/coaches", { params: { query: { club } }, signal })).items,
   })
 
+/** When each coach works and is not taken, on a local day; for members. Another booking may take one at any moment. */
+export const freeCoachesQuery = (club: string, date: string) =>
+  queryOptions({
+    queryKey: ["coaches", "free", club, date],
+    queryFn: async ({ signal }) =>
+      content(await api.GET("/api/coaches/free", { params: { query: { club, date } }, signal })).items,
+    refetchInterval: 30_000,
+  })
+
 /** The club's equipment; for members. */
 export const equipmentQuery = (club: string, config: number) =>
   queryOptions({

@@ -557,6 +557,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/coaches/free": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * When coaches are free
+         * @description When each of the club's coaches works and is not taken on a local day, or in the night that follows it.
+         */
+        get: operations["coaches_free"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ws-ticket": {
         parameters: {
             query?: never;
@@ -2157,6 +2177,27 @@ export interface components {
             quantity: number;
             remaining: number;
             price: number;
+        };
+        /**
+         * CoachesTimes
+         * @description When the club's coaches are free on a local day.
+         */
+        CoachesTimes: {
+            items: components["schemas"]["CoachTimes"][];
+            /** @default null */
+            next: null;
+        };
+        /**
+         * CoachTimes
+         * @description When a coach works and is free: intervals in order, RFC 3339.
+         */
+        CoachTimes: {
+            id: number;
+            name: string;
+            free: [
+                string,
+                string
+            ][];
         };
         /**
          * Ticket
@@ -3840,6 +3881,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AvailabilityView"];
+                };
+            };
+        };
+    };
+    coaches_free: {
+        parameters: {
+            query?: {
+                club?: string | null;
+                date?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CoachesTimes"];
                 };
             };
         };

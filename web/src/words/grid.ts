@@ -5,6 +5,8 @@ export const grid = {
   noGrid: "There is no grid of this day.",
   members: "This club's grid is for its members. Sign in to see it.",
   closedDay: "The club is closed on this day.",
+  old: (minutes: number) =>
+    `There is no connection: what you see is ${minutes < 1 ? "less than a minute" : minutes === 1 ? "a minute" : `${minutes} minutes`} old. Booking is tried all the same, and says how it went.`,
   noCourts: "No court fits what you chose above.",
   board: (day: string) => `Courts on ${day}`,
   court: "Court",
@@ -22,6 +24,7 @@ export const grid = {
     mine: "Yours",
     pending: "Booking…",
     past: "Past",
+    noCoach: "No coach free",
   },
   cell: (times: string, state: string) => `${times}, ${state}`,
   selected: (times: string, price: string | null) => (price ? `${times} · ${price}` : times),
@@ -42,6 +45,9 @@ export const grid = {
     indoor: "Indoor",
     outdoor: "Outdoor",
     kind: "Sport",
+    coach: "Coach free",
+    whoever: "Any coach",
+    noMatter: "No matter",
   },
   times: {
     duration: "How long?",

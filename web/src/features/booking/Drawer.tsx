@@ -34,6 +34,8 @@ export interface Props {
   /** What it costs by the prices of the day, for whoever is not signed in; null while that is not known. */
   readonly total: number | null
   readonly now: number
+  /** The coach who is wished for from the start. */
+  readonly coach: number | null
   readonly onChange: (selection: Selection) => void
   /** What is being booked, to be shown on the grid at once; null when the server has had its word. */
   readonly onPending: (selection: Selection | null) => void

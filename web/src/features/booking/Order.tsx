@@ -38,7 +38,7 @@ export function Order(props: OrderProps) {
   const { club, topic, courts, scale, selection, court, standing, total, onChange, onClose } = props
   const { error, busy, submit, forget } = props.booking
   const signedIn = useSession() !== null
-  const [extras, setExtras] = useState<Extras>({ coach_id: null, equipment: {} })
+  const [extras, setExtras] = useState<Extras>({ coach_id: props.coach, equipment: {} })
   const wanted = wantedOf(selection, extras)
   const availability = useQuery({
     ...availabilityQuery(club.slug, wanted.start_ts, wanted.end_ts),

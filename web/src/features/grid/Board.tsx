@@ -2,7 +2,7 @@ import { type CSSProperties, useMemo, useRef } from "react"
 import type { Club, Court } from "../../api/catalogue"
 import { useSession } from "../../api/useSession"
 import type { Topic } from "../../live/protocol"
-import { useLive, useMark } from "../../live/useLive"
+import { useLive } from "../../live/useLive"
 import { formatDay, formatHour, formatMoney, formatTime } from "../../words/format"
 import { words } from "../../words/words"
 import styles from "./Board.module.css"
@@ -31,7 +31,6 @@ interface Props {
 /** Courts by time: a row for each court. */
 export function Board({ club, topic, config, courts, scale, mine, held, pending, selection, now, onSelect }: Props) {
   const { topics } = useLive()
-  const offline = useMark().kind === "offline"
   const board = useRef<HTMLDivElement>(null)
   const steps = {
     courts: courts.map(court => court.id),
@@ -68,7 +67,6 @@ export function Board({ club, topic, config, courts, scale, mine, held, pending,
           aria-colcount={stepsOf(scale).length + 1}
           aria-multiselectable="true"
           className={styles["board"]}
-          data-old={offline || undefined}
           style={{ "--steps": stepsOf(scale).length, "--now": `${placeOf(scale, now)}%` } as CSSProperties}
           {...handlers}
         >

@@ -90,7 +90,9 @@ function PieceCell({ piece, row, ...props }: RowProps & { piece: Shown; row: Row
       data-until={piece.until}
       style={placed(scale, piece)}
     >
-      {looks !== "free" && looks !== "shut" && looks !== "past" && <span className={styles["what"]}>{state}</span>}
+      {looks !== "free" && looks !== "shut" && looks !== "noCoach" && looks !== "past" && (
+        <span className={styles["what"]}>{state}</span>
+      )}
     </div>
   )
 }
@@ -115,7 +117,7 @@ function meets(one: Span, other: Span): boolean {
 function looksOf(piece: Shown, mine: RowProps["mine"], held: RowProps["held"], past: number): Looks {
   if (piece.cell?.ref && mine.has(piece.cell.ref)) return "mine"
   if (piece.cell?.ref && held.has(piece.cell.ref)) return "offer"
-  return piece.kind === "free" && piece.from < past ? "past" : piece.kind
+  return (piece.kind === "free" || piece.kind === "noCoach") && piece.from < past ? "past" : piece.kind
 }
 
 function sayState(piece: Shown, looks: Looks, zone: string): string {

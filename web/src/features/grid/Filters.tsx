@@ -4,13 +4,15 @@ import styles from "./Filters.module.css"
 import type { View } from "./view"
 
 interface Props {
+  /** The coaches to choose from; none for strangers. */
+  readonly coaches: readonly { readonly id: number; readonly name: string }[]
   readonly courts: readonly Court[]
   readonly view: View
   readonly onChange: (changes: Partial<View>) => void
 }
 
 /** Which courts are shown. What would leave nothing to choose is not asked. */
-export function Filters({ courts, view, onChange }: Props) {
+export function Filters({ courts, coaches, view, onChange }: Props) {
   const kinds = [...new Set(courts.map(court => court.kind))]
   const mixed = new Set(courts.map(court => court.indoor)).size > 1
   return (
@@ -35,6 +37,25 @@ export function Filters({ courts, view, onChange }: Props) {
             <option value="">{words.grid.filters.all}</option>
             {kinds.map(kind => (
               <option key={kind}>{kind}</option>
+            ))}
+          </select>
+        </label>
+      )}
+      {coaches.length > 0 && (
+        <label>
+          {words.grid.filters.coach}
+          <select
+            value={view.coach ?? ""}
+            onChange={({ target }) =>
+              onChange({ coach: target.value === "any" ? "any" : Number(target.value) || null })
+            }
+          >
+            <option value="">{words.grid.filters.noMatter}</option>
+            <option value="any">{words.grid.filters.whoever}</option>
+            {coaches.map(({ id, name }) => (
+              <option key={id} value={id}>
+                {name}
+              </option>
             ))}
           </select>
         </label>

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query"
 import { lazy, Suspense, useEffect, useMemo, useState } from "react"
 import { mineQuery } from "../../api/bookings"
-import { type Club, type Court, courtsQuery } from "../../api/catalogue"
+import { type Club, type Court, courtsQuery, freeCoachesQuery } from "../../api/catalogue"
 import { useClub } from "../../api/useClub"
 import { useSession } from "../../api/useSession"
 import { useDay } from "../../live/useLive"
@@ -10,17 +10,19 @@ import { Page } from "../../ui/Page"
 import { formatDay, isElsewhere, localDay } from "../../words/format"
 import { words } from "../../words/words"
 import { useHeldForMe } from "../waitlist/useWaiting"
+import { Age } from "./Age"
 import { Board } from "./Board"
 import { DayStrip } from "./DayStrip"
 import { Filters } from "./Filters"
 import styles from "./GridPage.module.css"
 import { Times } from "./Times"
-import { scaleOf } from "./timeline"
+import { scaleOf, windowsOf } from "./timeline"
 import { usePrice } from "./usePrices"
-import { isShown, type Selection, useView } from "./view"
+import { isShown, type Selection, useView, type View } from "./view"
 
 const Drawer = lazy(async () => ({ default: (await import("../booking/Drawer")).Drawer }))
 const NONE: readonly Court[] = []
+const NOBODY: readonly never[] = []
 const WIDE = "(min-width: 900px)"
 
 /** The live grid of a day: which courts are free when, and booking them. */
@@ -44,7 +46,9 @@ function Day({ club }: { club: Club }) {
   const { data, error } = useQuery({ ...courtsQuery(club.slug, config), placeholderData: known => known })
   const all = data ?? NONE
   const courts = useMemo(() => all.filter(court => isShown(view, court)), [all, view])
-  const scale = useMemo(() => head && scaleOf(head.open, club.policy.granularity), [head, club.policy.granularity])
+  const { coaches, coached } = useCoaches(club, view)
+  const day = useMemo(() => head && scaleOf(head.open, club.policy.granularity), [head, club.policy.granularity])
+  const scale = useMemo(() => day && (coached ? { ...day, coached } : day), [day, coached])
   const wide = useWide()
   const [pending, setPending] = useState<Selection | null>(null)
   const total = usePrice(club, view.date, config, view.selection)
@@ -55,24 +59,26 @@ function Day({ club }: { club: Club }) {
       <DayStrip club={club} date={view.date} now={now} onGo={date => change({ date, selection: null })} />
       <div className={styles["head"]}>
         <h2>{formatDay(view.date)}</h2>
-        <Filters courts={all} view={view} onChange={change} />
+        <Filters courts={all} coaches={coaches} view={view} onChange={change} />
       </div>
       {isElsewhere(club.zone, view.date) && <p>{words.app.zone(club.zone)}</p>}
       {error !== null && <Trouble error={error} />}
       {refusal && <Notice trouble>{refusal === "forbidden_topic" ? words.grid.members : words.grid.noGrid}</Notice>}
       {scale === null && <Notice>{words.grid.closedDay}</Notice>}
       {data && courts.length === 0 && <Notice>{words.grid.noCourts}</Notice>}
-      {scale && wide && (
-        <Board
-          key={view.date}
-          {...shown}
-          scale={scale}
-          pending={pending}
-          selection={view.selection}
-          onSelect={select}
-        />
-      )}
-      {scale && !wide && <Times {...shown} scale={scale} onSelect={select} />}
+      <Age now={now}>
+        {scale && wide && (
+          <Board
+            key={view.date}
+            {...shown}
+            scale={scale}
+            pending={pending}
+            selection={view.selection}
+            onSelect={select}
+          />
+        )}
+        {scale && !wide && <Times {...shown} scale={scale} onSelect={select} />}
+      </Age>
       {scale && view.selection && data && (
         <Suspense>
           <Drawer
@@ -81,6 +87,7 @@ function Day({ club }: { club: Club }) {
             scale={scale}
             selection={view.selection}
             total={total}
+            coach={typeof view.coach === "number" ? view.coach : null}
             onChange={selection => change({ selection }, { replace: true })}
             onPending={setPending}
             onClose={() => change({ selection: null })}
@@ -110,6 +117,17 @@ function useWide(): boolean {
     return () => query.removeEventListener("change", look)
   }, [])
   return wide
+}
+
+/** The coaches that one may wish for, and when a wished one is free. */
+function useCoaches(club: Club, view: View) {
+  const session = useSession()
+  const { data } = useQuery({ ...freeCoachesQuery(club.slug, view.date), enabled: session !== null })
+  const coached = useMemo(() => {
+    if (view.coach === null || !data) return undefined
+    return data.filter(coach => view.coach === "any" || coach.id === view.coach).flatMap(coach => windowsOf(coach.free))
+  }, [view.coach, data])
+  return { coaches: data ?? NOBODY, coached }
 }
 
 /** The `grid_ref`s of one's own bookings of the day. */

@@ -7,8 +7,12 @@ export interface Scale {
   readonly from: number
   readonly until: number
   readonly step: number
-  readonly open: readonly (readonly [number, number])[]
+  readonly open: readonly Window[]
+  /** When a coach is free, in order, where only such times are wanted. */
+  readonly coached?: readonly Window[]
 }
+
+export type Window = readonly [from: number, until: number]
 
 export interface Span {
   readonly from: number
@@ -17,7 +21,7 @@ export interface Span {
 
 /** A piece of a court's day: a step that is free or outside the opening hours, or something that is there. */
 export interface Piece extends Span {
-  readonly kind: "free" | "shut" | Cell["k"]
+  readonly kind: "free" | "shut" | "noCoach" | Cell["k"]
   readonly cell: Cell | null
 }
 
@@ -58,7 +62,7 @@ export function piecesOf(scale: Scale, row: Row | undefined): Piece[] {
   const fill = (until: number) => {
     while (at < until) {
       const next = Math.min(until, at + scale.step - ((at - scale.from) % scale.step))
-      pieces.push({ kind: isOpen(scale, at, next) ? "free" : "shut", cell: null, from: at, until: next })
+      pieces.push({ kind: nothingThere(scale, at, next), cell: null, from: at, until: next })
       at = next
     }
   }
@@ -73,6 +77,21 @@ export function piecesOf(scale: Scale, row: Row | undefined): Piece[] {
   return pieces
 }
 
+function nothingThere(scale: Scale, from: number, until: number): "free" | "shut" | "noCoach" {
+  if (!isOpen(scale, from, until)) return "shut"
+  return isCoached(scale, from, until) ? "free" : "noCoach"
+}
+
+/** Whether a coach is free for all of a span, where that is wanted. */
+function isCoached({ coached }: Scale, from: number, until: number): boolean {
+  return coached === undefined || coached.some(window => window[0] <= from && until <= window[1])
+}
+
+/** Times as the API has them: pairs of instants. */
+export function windowsOf(free: readonly (readonly string[])[]): Window[] {
+  return free.map(([from = "", until = ""]) => [Date.parse(from), Date.parse(until)])
+}
+
 /** Whether the club is open for all of a span. */
 export function isOpen(scale: Scale, from: number, until: number): boolean {
   return scale.open.some(window => window[0] <= from && until <= window[1])
@@ -80,7 +99,11 @@ export function isOpen(scale: Scale, from: number, until: number): boolean {
 
 /** Whether a court is free for all of a span, as far as the grid knows. */
 export function isFree(scale: Scale, row: Row | undefined, { from, until }: Span): boolean {
-  return isOpen(scale, from, until) && takenOf(row).every(span => span.until <= from || span.from >= until)
+  return (
+    isOpen(scale, from, until) &&
+    isCoached(scale, from, until) &&
+    takenOf(row).every(span => span.until <= from || span.from >= until)
+  )
 }
 
 /** What stands in the way of a span and may be given up: bookings and holds; null if there is nothing, or also a closure. */

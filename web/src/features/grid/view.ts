@@ -14,6 +14,8 @@ export interface View {
   readonly date: string
   readonly place: "indoor" | "outdoor" | null
   readonly kind: string | null
+  /** Only times at which this coach is free: an id, or whoever; null where it does not matter. */
+  readonly coach: number | "any" | null
   readonly selection: Selection | null
 }
 
@@ -35,8 +37,13 @@ function viewOf(search: URLSearchParams, today: string): View {
     date: isDate(date) ? date : today,
     place: place === "indoor" || place === "outdoor" ? place : null,
     kind: search.get("kind"),
+    coach: coachOf(search.get("coach")),
     selection: court > 0 && from < until ? { court, from, until } : null,
   }
+}
+
+function coachOf(text: string | null): View["coach"] {
+  return text === "any" ? text : Number(text) || null
 }
 
 function isDate(text: string): boolean {
@@ -57,6 +64,7 @@ function write(before: URLSearchParams, changes: Partial<View>): URLSearchParams
   put("date", changes.date)
   put("place", changes.place)
   put("kind", changes.kind)
+  put("coach", typeof changes.coach === "number" ? String(changes.coach) : changes.coach)
   const { selection } = changes
   if (selection !== undefined) {
     put("court", selection && String(selection.court))
