@@ -191,6 +191,7 @@ def test_readmes_table_has_every_setting_with_its_default() -> None:
             assert not defaults()[name], name
 
 
+@pytest.mark.page_tools
 def test_the_headers_for_a_cdn_are_those_that_are_shown(tmp_path: Path) -> None:
     command = [sys.executable, "ops/cdn.py", "https://api.club.example", str(tmp_path / "page")]
     said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout

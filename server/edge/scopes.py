@@ -25,6 +25,7 @@ ROUTES: dict[tuple[str, str], Scope] = {
     ("GET", "/api/courts"): "read:grid",
     ("GET", "/api/coaches"): "read:grid",
     ("GET", "/api/equipment"): "read:grid",
+    ("GET", "/api/coaches/free"): "read:grid",
     ("GET", "/api/availability"): "read:grid",
     ("GET", "/api/grid"): "read:grid",
     ("GET", "/api/days"): "read:grid",

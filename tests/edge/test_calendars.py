@@ -32,6 +32,7 @@ async def parsed(answer: httpx.Response) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.page_tools
 async def test_a_booking_goes_into_a_calendar_moves_there_and_is_cancelled(people: People) -> None:
     rackets = [{"equipment_id": 1, "quantity": 2}]
     booking = await booked(people.player, slot("10:00", "11:30", coach_id=1, equipment=rackets))
