@@ -34,8 +34,7 @@ async def test_arrows_and_the_date_picker_lead_beyond_the_fourteen_days(visitor:
     await expect(page).to_have_url(re.compile(f"date={days_ahead(40)}"))
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "viewport"), [("dark", DESK), ("light", PHONE)], ids=["dark", "phone"])
 async def test_axe_finds_nothing_in_the_drawer(browse: Browse, scheme: str, viewport: dict[str, int]) -> None:
     day = days_ahead(13)
     player = await browse(color_scheme=scheme, viewport=viewport)
