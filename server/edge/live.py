@@ -115,6 +115,7 @@ class _Conversation:
         "_from_page",
         "_hub",
         "_identity",
+        "_own",
         "_pipe",
         "_recent",
         "_screen",
@@ -131,6 +132,8 @@ class _Conversation:
         self._from_page = from_page
         self._identity: Identity | None = None
         self._screen: Screen | None = None
+        self._own = True
+        """Whether whoever is signed in may read their own bookings with what they have presented."""
         self._check: Callable[[], Awaitable[bool]] | None = None
         """Whether what opened this socket still holds; None for a stranger."""
         self._recent: list[float] = []
@@ -179,7 +182,7 @@ class _Conversation:
         if self._hub.leaving:
             raise _Leave(protocol.GOING_AWAY, "going away")
         self._socket.scope["headers"] = []  # read for the last time, and some kilobytes in a browser's handshake
-        told = self._identity.user_id if hello.you and self._identity is not None else None
+        told = self._identity.user_id if hello.you and self._own and self._identity is not None else None
         watcher = Watcher(self._pipe, may_watch=self._may_watch, check=self._check, user_id=told)
         self._hub.enter(watcher)
         self._pipe.write(frame_of(Welcome(watcher.sid, self._hub.pace.ping)))
@@ -322,7 +325,9 @@ class _Conversation:
         identities: Identities = self._state.identities
 
         async def look() -> None:
-            self._identity = await identities.of((await keys.resolve(key)).user_id)
+            found = await keys.resolve(key)
+            self._identity = await identities.of(found.user_id)
+            self._own = "read:bookings" in found.scopes
 
         await look()
         self._check = partial(_holds, look)

@@ -96,6 +96,9 @@ async def test_a_court_that_is_given_up_is_offered_live_and_booked_by_one_press(
     await picture(page, "joined")
     await drawer.get_by_role("button", name="Close").last.click()
     await expect(other_tab.get_by_role("listitem").filter(has_text="1st in line")).to_be_visible()
+    await cell(page, COURT, "10:00").click()
+    await expect(drawer).to_contain_text("You wait for this: you are 1st in line.")
+    await page.keyboard.press("Escape")
 
     await taken.give_up()
 
@@ -112,6 +115,13 @@ async def test_a_court_that_is_given_up_is_offered_live_and_booked_by_one_press(
     assert await axe(seen) == []
     await picture(page, "offer-desk")
     await picture(seen, "held-desk")
+    await cell(page, COURT, "10:00").click()
+    await expect(drawer.get_by_role("timer")).to_be_visible()
+    assert await axe(page) == []
+    await page.keyboard.press("Escape")
+    await cell(seen, COURT, "10:00").click()
+    await expect(seen.get_by_role("dialog")).to_contain_text("for somebody who waited for it")
+    await seen.keyboard.press("Escape")
 
     await bar(page).get_by_role("button", name=re.compile(r"^Book it · £\d")).click()
 

@@ -16,6 +16,7 @@ from server.domain.people import Identity
 from server.embedded.valkey import Valkey
 from server.jobs.signals import Signals
 from server.jobs.worker import tend
+from server.usecases.api_keys import create_key
 from server.usecases.seed import DEMO_PASSWORD, seed_demo
 from tests.conftest import FrozenClock
 from tests.house import DAY, House
@@ -244,3 +245,20 @@ async def test_what_could_not_be_told_for_a_frozen_redis_is_told_when_it_is_back
         valkey.child.send(signal.SIGCONT)
         await feed_is(other, works=True)
         assert await word(there, patience=20) == ["bookings"]
+
+
+async def test_an_api_key_is_told_where_it_may_read_what_it_is_told_of(
+    server: Server, house: House, ann: Identity
+) -> None:
+    keys = [
+        (await create_key(house.context, user_id=ann.user_id, name=scopes[-1], scopes=scopes, days=1))[1]
+        for scopes in (["read:grid"], ["read:grid", "read:bookings"])
+    ]
+    deaf, told = ({"Authorization": f"Bearer {key}"} for key in keys)
+    async with (
+        server.watching(hello=ASKS, additional_headers=deaf) as one,
+        server.watching(hello=ASKS, additional_headers=told) as other,
+    ):
+        await ask(server, house, ann, "POST /api/bookings", {"court_id": house.courts[0], **SLOT})
+        assert await word(other) == ["bookings"]
+        await says_nothing_of_it(one)

@@ -1,11 +1,15 @@
 import { useEffect, useState } from "react"
 import { words } from "../../words/words"
 
+/** The server ends an offer a moment after its time. */
+const AGAIN = 5000
+
 interface Props {
   /** RFC 3339. */
   readonly until: string
   /** By how many milliseconds the server's clock is ahead of the device's. */
   readonly ahead: number
+  /** The time is up; called again until this is gone. */
   readonly onOver: () => void
 }
 
@@ -15,11 +19,8 @@ export function Countdown({ until, ahead, onOver }: Props) {
   const left = Math.ceil((Date.parse(until) - now - ahead) / 1000)
   const over = left <= 0
   useEffect(() => {
-    if (over) {
-      onOver()
-      return
-    }
-    const timer = setInterval(() => setNow(Date.now()), 1000)
+    if (over) onOver()
+    const timer = over ? setInterval(onOver, AGAIN) : setInterval(() => setNow(Date.now()), 1000)
     return () => clearInterval(timer)
   }, [over, onOver])
   return (

@@ -3,6 +3,7 @@ import { useRef, useState } from "react"
 import type { Wanted } from "../../api/bookings"
 import type { Club, Court } from "../../api/catalogue"
 import { newKey } from "../../api/key"
+import { Problem } from "../../api/problem"
 import { type Entry, joinWaitlist, placeQuery, type Slot, type Wish } from "../../api/waitlist"
 import { Button } from "../../ui/Button"
 import { Field } from "../../ui/Field"
@@ -15,6 +16,7 @@ import { useWaiting } from "./useWaiting"
 import styles from "./waitlist.module.css"
 
 const MINUTE = 60_000
+const NO_KEY = { what: "", key: "" }
 
 interface Props {
   readonly club: Club
@@ -34,7 +36,7 @@ export function WaitPanel({ club, court, wanted, price, onJoined }: Props) {
   const [before, setBefore] = useState(0)
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>(null)
-  const key = useRef({ what: "", key: "" })
+  const key = useRef(NO_KEY)
   const { start_ts, end_ts, coach_id, equipment } = wanted
   const place = any ? { court_id: null, kind: court.kind } : { court_id: court.id, kind: null }
   const slot: Slot = { club: club.slug, ...place, start_ts, end_ts }
@@ -54,7 +56,7 @@ export function WaitPanel({ club, court, wanted, price, onJoined }: Props) {
     try {
       onJoined(await joinWaitlist(slot, wish, key.current.key))
     } catch (problem) {
-      key.current = { what: "", key: "" }
+      if (problem instanceof Problem && problem.status >= 400 && problem.status < 500) key.current = NO_KEY
       setError(problem)
     } finally {
       setBusy(false)
