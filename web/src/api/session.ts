@@ -45,9 +45,9 @@ export function onSession(listener: () => void): () => void {
   return () => listeners.delete(listener)
 }
 
-/** Sign in; throws a `Problem`. */
-export async function signIn(email: string, password: string): Promise<void> {
-  await begin("login", { email, password, cookies: true })
+/** Sign in; `totp` is the code of a second factor. Throws a `Problem`: `totp_required` where it is to be sent too. */
+export async function signIn(email: string, password: string, totp?: string): Promise<void> {
+  await begin("login", { email, password, cookies: true, ...(totp ? { totp } : {}) })
 }
 
 /** Sign out, in all tabs of this browser; `everywhere`, on all devices. */
@@ -60,10 +60,19 @@ export async function signOut({ everywhere = false } = {}): Promise<void> {
 
 /** Change the password; all other sessions end. */
 export async function changePassword(oldPassword: string, newPassword: string): Promise<void> {
-  const body = json({ old_password: oldPassword, new_password: newPassword })
-  const response = await authorized(`${API}/api/auth/password`, body)
+  await exchange("password", { old_password: oldPassword, new_password: newPassword })
+}
+
+/** Ask for what ends all sessions and answers with a new one; gives the answer. Throws a `Problem`. */
+export async function exchange<T extends components["schemas"]["CookieSession"]>(
+  path: string,
+  body: unknown,
+): Promise<T> {
+  const response = await authorized(`${API}/api/auth/${path}`, json(body))
   if (!response.ok) throw await problemOf(response)
-  take(await response.json())
+  const answer: T = await response.json()
+  take(answer)
+  return answer
 }
 
 /** Find out whether the session still holds, as when the server has closed the socket that it opened. */
@@ -86,14 +95,14 @@ export async function authorized(address: string, init: RequestInit): Promise<Re
   return current ? send(address, init, current) : response
 }
 
-/** A wrong password is refused with 401 too, and must not be tried twice. */
+/** A wrong password or code is refused with 401 too, and must not be tried twice. */
 async function isAboutSomethingElse(response: Response): Promise<boolean> {
-  return (await problemOf(response.clone())).code === "bad_credentials"
+  return ["bad_credentials", "totp_wrong"].includes((await problemOf(response.clone())).code)
 }
 
 /** Exchange the refresh token, unless somebody did so meanwhile. Nobody is signed in any more if it does not hold. */
 async function renew(stale: Session): Promise<void> {
-  const exchange = async () => {
+  const refresh = async () => {
     change(read())
     if (!current || current.expires > stale.expires) return
     const response = await send(`${API}/api/auth/refresh`, json(null), current)
@@ -104,7 +113,7 @@ async function renew(stale: Session): Promise<void> {
     } else throw await problemOf(response)
   }
   // Without locks (a page without TLS) tabs may renew at once; the server grants that for some seconds.
-  renewing ??= exclusively(exchange).finally(() => {
+  renewing ??= exclusively(refresh).finally(() => {
     renewing = null
   })
   await renewing

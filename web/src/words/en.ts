@@ -47,5 +47,7 @@ export const en = {
     submit: "Sign in",
     forgot: "Forgot your password?",
     register: "New here? Make an account",
+    second: "One more step",
+    secondText: "Take the code from your authenticator app. If your phone is lost, a recovery code will do.",
   },
 } as const

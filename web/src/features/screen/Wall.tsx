@@ -2,11 +2,11 @@ import { useQuery } from "@tanstack/react-query"
 import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react"
 import { fetchCourts } from "../../api/screen"
 import { useDay } from "../../live/useLive"
+import { Qr } from "../../ui/Qr"
 import { formatDate, formatDay, formatTime, localDay } from "../../words/format"
 import { words } from "../../words/words"
 import { columnsFor } from "./layout"
 import { recall, remember, type Shown } from "./memory"
-import { Qr } from "./Qr"
 import styles from "./screen.module.css"
 import { Tile } from "./Tile"
 import { useGlance } from "./useGlance"
@@ -45,6 +45,7 @@ export function Wall({ club, shown, life }: { club: string; shown: Shown; life: 
     remember(club, { courts, trueAt, day: { ...day, rows: [...day.rows.values()], full: true } })
   }, [topics, club, date, courts, trueAt, stale])
 
+  const booking = `${location.origin}/?club=${encodeURIComponent(club)}`
   const tiles = (courts ?? []).filter(({ id }) => shown.courtIds?.includes(id) ?? true)
   return (
     <main className={styles["wall"]} data-stale={stale} style={shiftAt(minute)}>
@@ -59,7 +60,7 @@ export function Wall({ club, shown, life }: { club: string; shown: Shown; life: 
         </div>
         <p className={styles["clock"]}>{formatTime(minute, zone)}</p>
         <figure className={styles["book"]}>
-          <Qr address={`${location.origin}/?club=${encodeURIComponent(club)}`} />
+          <Qr className={styles["qr"]} address={booking} title={words.screen.qr(booking)} />
           <figcaption>{words.screen.book}</figcaption>
         </figure>
       </header>

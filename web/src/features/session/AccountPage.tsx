@@ -8,6 +8,7 @@ import { Notice, Trouble } from "../../ui/Notice"
 import { Page } from "../../ui/Page"
 import { words } from "../../words/words"
 import { PasswordField } from "./fields"
+import { SecondFactor } from "./SecondFactor"
 
 const said = words.account.own
 
@@ -47,6 +48,8 @@ function Own({ user }: { user: User }) {
       </p>
       <h2>{said.password}</h2>
       <Password />
+      <h2>{words.account.factor.title}</h2>
+      <SecondFactor />
     </>
   )
 }

@@ -42,6 +42,29 @@ export function PasswordField({ problem, kind, label = words.login.password, nam
   )
 }
 
+interface CodeProps {
+  readonly problem: ProblemOf
+  readonly name: string
+  readonly label: string
+  readonly hint?: string
+}
+
+/** The code of a second factor; phones offer the one that they have. Letters too: a recovery code has some. */
+export function CodeField({ problem, name, ...told }: CodeProps) {
+  return (
+    <Field
+      {...told}
+      name={name}
+      type="text"
+      autoComplete="one-time-code"
+      autoCapitalize="characters"
+      spellCheck={false}
+      required
+      problem={problem(name)}
+    />
+  )
+}
+
 /** What takes the form's place when it has done its work, and the way to sign in. */
 export function Afterwards({ title, children }: { title: string; children: ReactNode }) {
   return (

@@ -110,3 +110,10 @@ it("does not try a wrong old password twice, nor take it for the end of the sess
   expect(server.asked).toEqual(["/api/auth/password"])
   expect(tab.session.session()).not.toBeNull()
 })
+
+it("does not take a wrong code for a session that has ended", async () => {
+  const tab = await signedIn()
+  await expect(tab.session.exchange("totp/off", { code: "000000" })).rejects.toMatchObject({ code: "totp_wrong" })
+  expect(server.asked).toEqual(["/api/auth/totp/off"])
+  expect(tab.session.session()).not.toBeNull()
+})

@@ -48,6 +48,7 @@ export class Server {
     }
     if (sent.access !== this.#access.valid) return refusal(401, "unauthenticated")
     if (pathname === "/api/auth/password") return refusal(401, "bad_credentials")
+    if (pathname === "/api/auth/totp/off") return refusal(401, "totp_wrong")
     return pathname === "/api/auth/logout"
       ? new Response(null, { status: 204 })
       : Response.json({ items: [], next: null })

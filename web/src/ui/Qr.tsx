@@ -1,11 +1,16 @@
 import qrcode from "qrcode-generator"
-import { words } from "../../words/words"
-import styles from "./screen.module.css"
 
 const QUIET = 4
 
+interface Props {
+  readonly address: string
+  /** What it is for, to whoever cannot see it. */
+  readonly title: string
+  readonly className?: string | undefined
+}
+
 /** A QR code, dark on light whatever the theme: readers want it so. */
-export function Qr({ address }: { address: string }) {
+export function Qr({ address, title, className }: Props) {
   const code = qrcode(0, "M")
   code.addData(address)
   code.make()
@@ -18,8 +23,8 @@ export function Qr({ address }: { address: string }) {
     }
   }
   return (
-    <svg className={styles["qr"]} viewBox={`0 0 ${size} ${size}`} shapeRendering="crispEdges" role="img">
-      <title>{words.screen.qr(address)}</title>
+    <svg className={className} viewBox={`0 0 ${size} ${size}`} shapeRendering="crispEdges" role="img">
+      <title>{title}</title>
       <rect width={size} height={size} fill="#fff" />
       <path d={dark.join("")} fill="#000" />
     </svg>
