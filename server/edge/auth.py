@@ -24,7 +24,7 @@ from server.domain.errors import (
 from server.domain.people import Role
 from server.edge.errors import problems
 from server.edge.guessing import Guess
-from server.edge.identity import ACCESS_COOKIE, claims_of, identity_of
+from server.edge.identity import access_cookie, claims_of, identity_of
 from server.edge.limits import is_from_here, limit_guesses
 from server.edge.requests import header_of
 from server.settings import Settings
@@ -33,6 +33,7 @@ from server.usecases.reminders import choose_reminders
 from server.usecases.sessions import Account, Session
 
 REFRESH_COOKIE = "courtside_refresh"
+"""On HTTPS with a prefix, as the access cookie; not `__Host-`, which knows no path."""
 REFRESH_PATH = "/api/auth"
 """The refresh cookie goes nowhere else."""
 FORGOT_SECONDS = 0.1
@@ -316,7 +317,7 @@ async def refresh(
     The token comes in the body, or in its cookie with `X-CSRF-Token` beside it.
     """
     token = data.refresh_token if data else None
-    in_cookie = None if token else request.cookies.get(REFRESH_COOKIE)
+    in_cookie = None if token else request.cookies.get(_refresh_cookie(request))
     if not (token or in_cookie):
         raise Unauthenticated("Send your refresh_token.")
     session = await sessions.refresh(
@@ -349,8 +350,8 @@ def ended_cookies(request: Request[Any, Any, Any]) -> list[Cookie]:
     if claims_of(request).csrf is None:
         return []
     return [
-        SessionCookie(key=ACCESS_COOKIE, path="/", max_age=0, **_cookie_rules(request)),
-        SessionCookie(key=REFRESH_COOKIE, path=REFRESH_PATH, max_age=0, **_cookie_rules(request)),
+        SessionCookie(key=access_cookie(_settings(request)), path="/", max_age=0, **_cookie_rules(request)),
+        SessionCookie(key=_refresh_cookie(request), path=REFRESH_PATH, max_age=0, **_cookie_rules(request)),
     ]
 
 
@@ -371,9 +372,15 @@ def session_answer(request: Request[Any, Any, Any], session: Session) -> Respons
         status_code=200,
         headers=NO_STORE,
         cookies=[
-            SessionCookie(key=ACCESS_COOKIE, value=session.access_token, path="/", max_age=session.expires_in, **rules),
             SessionCookie(
-                key=REFRESH_COOKIE,
+                key=access_cookie(_settings(request)),
+                value=session.access_token,
+                path="/",
+                max_age=session.expires_in,
+                **rules,
+            ),
+            SessionCookie(
+                key=_refresh_cookie(request),
                 value=session.refresh_token,
                 path=REFRESH_PATH,
                 max_age=session.refresh_expires_in,
@@ -381,6 +388,10 @@ def session_answer(request: Request[Any, Any, Any], session: Session) -> Respons
             ),
         ],
     )
+
+
+def _refresh_cookie(request: Request[Any, Any, Any]) -> str:
+    return f"__Secure-{REFRESH_COOKIE}" if _settings(request).public_url.startswith("https://") else REFRESH_COOKIE
 
 
 def _cookie_rules(request: Request[Any, Any, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from server.edge.errors import problem_response
 from server.edge.open_routes import is_open, is_open_to_screens
 from server.edge.scopes import OF_STAFF, opens, scope_of
 from server.edge.telemetry import CODE
+from server.settings import Settings
 from server.usecases.api_keys import KEY_PREFIX, ApiKeys
 from server.usecases.identities import Identities
 from server.usecases.screens import TOKEN_PREFIX, Screens
@@ -68,8 +69,12 @@ class IdentityMiddleware:
         # has rules of its own.
         if authorization is not None and authorization[:7].lower() == b"bearer ":
             token, by_cookie = authorization[7:], False
-        elif cookie is not None and scope["type"] == ScopeType.HTTP:
-            token, by_cookie = _access_cookie(cookie), True
+        elif (
+            cookie is not None
+            and scope["type"] == ScopeType.HTTP
+            and (found := _access_cookie(scope["litestar_app"], cookie)) is not None
+        ):
+            token, by_cookie = found, True
         elif authorization is not None and authorization.strip().lower() == b"bearer":
             token, by_cookie = b"", False
         else:
@@ -95,10 +100,19 @@ class IdentityMiddleware:
         await self.app(scope, receive, send)
 
 
-def _access_cookie(header: bytes) -> bytes:
-    """The access token in a Cookie header; empty if the header cannot be read."""
+def access_cookie(settings: Settings) -> str:
+    """The name of the access cookie. On HTTPS it has the prefix by which a browser takes it from this very host alone
+    (RFC 6265bis, 4.1.3): what a sister host plants has another name, and is not looked at."""
+    return f"__Host-{ACCESS_COOKIE}" if settings.public_url.startswith("https://") else ACCESS_COOKIE
+
+
+def _access_cookie(app: Litestar, header: bytes) -> bytes | None:
+    """The access token in a Cookie header; None if there is none, empty if the header cannot be read."""
+    name = access_cookie(app.state.context.settings)
+    if name.encode() + b"=" not in header:
+        return None
     try:
-        morsel = SimpleCookie(header.decode("latin-1")).get(ACCESS_COOKIE)
+        morsel = SimpleCookie(header.decode("latin-1")).get(name)
     except CookieError:
         return b""
     return morsel.value.encode("latin-1", "replace") if morsel else b""
@@ -107,7 +121,7 @@ def _access_cookie(header: bytes) -> bytes:
 def cookie_token(connection: Connection) -> bytes | None:
     """The access token in the connection's cookies; None if there is no such cookie."""
     header = next((value for name, value in connection.scope["headers"] if name == b"cookie"), b"")
-    return _access_cookie(header) if _COOKIE_PREFIX in header else None
+    return _access_cookie(connection.app, header)
 
 
 async def _screen_behind(scope: Scope, token: bytes) -> Screen:

@@ -25,6 +25,7 @@ from server import __version__
 from server.domain import errors
 from server.domain.errors import Refusal
 from server.edge.errors import PROBLEM_JSON, InternalError, Problem, ProblemSpec, every_refusal
+from server.edge.identity import access_cookie
 from server.edge.open_routes import OPEN_ON_PUBLIC_GRID, OPEN_TO_SCREENS, is_open
 from server.edge.scopes import scope_of
 from server.settings import Settings
@@ -104,7 +105,7 @@ def openapi_config(settings: Settings) -> OpenAPIConfig:
                 "cookie": SecurityScheme(
                     type="apiKey",
                     security_scheme_in="cookie",
-                    name="courtside_access",
+                    name=access_cookie(settings),
                     description="Set by a login with cookies; changes need `X-CSRF-Token` too.",
                 ),
                 "api_key": SecurityScheme(

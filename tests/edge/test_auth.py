@@ -200,10 +200,15 @@ async def test_cookies_are_out_of_reach_of_scripts_and_the_body_has_no_token(
     session = await log_in(client, cookies=True)
     assert session.keys() == {"csrf_token", "expires_in", "user"}
     secure = await start_app(replace(settings, public_url="https://club.example"))
-    for where, is_secure in ((client, False), (secure, True)):
+    for where, is_secure, names in (
+        (client, False, ["courtside_access", "courtside_refresh"]),
+        (secure, True, ["__Host-courtside_access", "__Secure-courtside_refresh"]),
+    ):
         answer = await where.post("/api/auth/login", json={"email": ANN, "password": PASSWORD, "cookies": True})
         cookies = answer.headers.get_list("set-cookie")
-        assert [cookie.split("=")[0] for cookie in cookies] == ["courtside_access", "courtside_refresh"]
+        assert [cookie.split("=")[0] for cookie in cookies] == names
+        assert "Path=/;" in cookies[0]
+        assert "Domain" not in cookies[0]
         for cookie in cookies:
             assert "HttpOnly" in cookie
             assert "SameSite=lax" in cookie
@@ -221,6 +226,27 @@ async def test_cookies_for_a_page_on_another_site_are_secure_and_partitioned(
     for cookie in answer.headers.get_list("set-cookie") + ending.headers.get_list("set-cookie"):
         attributes = cookie.split("; ")
         assert {"HttpOnly", "SameSite=none", "Secure", "Partitioned"} <= set(attributes), cookie
+
+
+async def test_over_https_a_session_lives_in_cookies_that_no_sister_host_can_plant(
+    context: Context, start_app: StartApp, settings: Settings
+) -> None:
+    await make_player(context, ANN)
+    secure = await start_app(replace(settings, public_url="https://club.example"))
+    secure.base_url = httpx.URL("https://club.example")
+    session = await log_in(secure, cookies=True)
+    csrf = {"X-CSRF-Token": session["csrf_token"]}
+    assert (await secure.get("/api/auth/me")).status_code == 200
+    assert (await secure.post("/api/auth/refresh", headers=csrf)).status_code == 200
+    token = secure.cookies["__Host-courtside_access"]
+    secure.cookies.clear()
+    planted = {"Cookie": f"courtside_access={token}"}
+    assert (await secure.get("/api/auth/me", headers=planted)).status_code == 401
+    assert (await secure.get("/health/live", headers=planted)).status_code == 200
+    own = {"Cookie": f"courtside_access=planted; __Host-courtside_access={token}"}
+    assert (await secure.get("/api/auth/me", headers=own)).status_code == 200
+    assert (await secure.post("/api/auth/logout", headers={**own, **csrf})).status_code == 204
+    assert (await secure.get("/api/auth/me", headers=own)).status_code == 401
 
 
 async def test_a_cookie_changes_something_only_with_the_csrf_token(client: httpx.AsyncClient, context: Context) -> None:
