@@ -170,7 +170,7 @@ class SmtpPost:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await self._connected()
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
-            await self._drop()
+            self._drop()
             raise Unreachable(f"{type(error).__name__}: {error}") from None
         await self.close()
 

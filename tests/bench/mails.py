@@ -16,7 +16,7 @@ import uvloop
 from redis.asyncio import Redis
 
 from server.context import Context
-from server.edge.telemetry import configure_logging
+from server.logs import configure_logging
 from server.settings import Settings
 from server.sql.connection import create_pool
 from server.usecases.notifications import MOST_CONNECTIONS, deliver_due

@@ -144,7 +144,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * ChangeMe
+         * @description Choose how many hours before a booking one is reminded of it.
+         */
+        patch: operations["change_me"];
         trace?: never;
     };
     "/api/auth/password": {
@@ -837,6 +841,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/calendar-feed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether there is a feed
+         * @description Whether one's own calendar has an address. The address itself is not kept.
+         */
+        get: operations["show_feed"];
+        put?: never;
+        /**
+         * Make or replace the feed's address
+         * @description A new private address of one's own calendar, for an application to subscribe to. The old address ends.
+         */
+        post: operations["make_feed"];
+        /**
+         * End the feed
+         * @description End the address of one's own calendar. A second time changes nothing.
+         */
+        delete: operations["end_feed"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/clubs": {
         parameters: {
             query?: never;
@@ -1437,9 +1469,79 @@ export interface paths {
         put?: never;
         /**
          * Try again
-         * @description Have a row that was set aside tried again from the beginning. For staff.
+         * @description Have a row that was set aside tried again from the beginning. An account's mail gets a new link. For staff.
          */
         post: operations["admin_retry_row"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/courts/{court_id}/calendar-feed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether there is a feed
+         * @description Whether one has an address for this court's calendar. For staff, each their own.
+         */
+        get: operations["admin_show_court_feed"];
+        put?: never;
+        /**
+         * Make or replace the feed's address
+         * @description A private address of the court's calendar: bookings without names, and closures. One's old address ends.
+         *
+         *     It ends by itself when one is staff no more.
+         */
+        post: operations["admin_make_court_feed"];
+        /**
+         * End the feed
+         * @description End one's address of the court's calendar. A second time changes nothing.
+         */
+        delete: operations["admin_end_court_feed"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/mail-previews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All mails
+         * @description The mails that are sent, by name. For staff.
+         */
+        get: operations["admin_list_previews"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/mail-previews/{template}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One mail
+         * @description A mail as text and as HTML, about a booking that does not exist, in the club's name and zone. For staff.
+         */
+        get: operations["admin_show_preview"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1635,6 +1737,13 @@ export interface components {
             everywhere: boolean;
         };
         /**
+         * Preferences
+         * @description What to change of one's own account. `reminders`: 24, 2, both or none.
+         */
+        Preferences: {
+            reminders: (2 | 24)[];
+        };
+        /**
          * Me
          * @description The own account and its standing in the clubs; `csrf_token` if the session is in cookies.
          */
@@ -1646,6 +1755,7 @@ export interface components {
             role: "admin" | "player" | "staff";
             verified: boolean;
             memberships: components["schemas"]["Standing"][];
+            reminders: number[];
             csrf_token?: string;
         };
         /**
@@ -2451,6 +2561,21 @@ export interface components {
             expected_total: number | null;
         };
         /**
+         * FeedState
+         * @description Whether there is an address, and since when (UTC).
+         */
+        FeedState: {
+            active: boolean;
+            created_at: string | null;
+        };
+        /**
+         * FeedAddress
+         * @description The address to subscribe to. It is shown this once, and opens the calendar to whoever has it.
+         */
+        FeedAddress: {
+            url: string;
+        };
+        /**
          * ClubDraft
          * @description A club to be.
          */
@@ -3063,6 +3188,33 @@ export interface components {
             parked_at: string | null;
         };
         /**
+         * Templates
+         * @description All mails.
+         */
+        Templates: {
+            items: components["schemas"]["Template"][];
+            /** @default null */
+            next: null;
+        };
+        /**
+         * Template
+         * @description A mail's name, and its subject with sample data.
+         */
+        Template: {
+            template: string;
+            subject: string;
+        };
+        /**
+         * Preview
+         * @description A mail as it is set.
+         */
+        Preview: {
+            template: string;
+            subject: string;
+            text: string;
+            html: string;
+        };
+        /**
          * AuditPage
          * @description Events, newest first.
          */
@@ -3310,6 +3462,30 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+        };
+    };
+    change_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Preferences"];
+            };
+        };
         responses: {
             /** @description Request fulfilled, document follows */
             200: {
@@ -4297,6 +4473,64 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["BookingView"];
                 };
+            };
+        };
+    };
+    show_feed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedState"];
+                };
+            };
+        };
+    };
+    make_feed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedAddress"];
+                };
+            };
+        };
+    };
+    end_feed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -5609,6 +5843,116 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    admin_show_court_feed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                court_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedState"];
+                };
+            };
+        };
+    };
+    admin_make_court_feed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                court_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedAddress"];
+                };
+            };
+        };
+    };
+    admin_end_court_feed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                court_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    admin_list_previews: {
+        parameters: {
+            query?: {
+                club?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Templates"];
+                };
+            };
+        };
+    };
+    admin_show_preview: {
+        parameters: {
+            query?: {
+                club?: string | null;
+            };
+            header?: never;
+            path: {
+                template: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
             };
         };
     };
