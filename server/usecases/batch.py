@@ -79,10 +79,10 @@ class Attempt:
     async def run(self) -> Settlement:
         catalogue = await self.catalogues.by_id(self.club_id)
         async with acquire(self.context.pool) as conn:
-            if (settled_alone := await self._alone(conn, catalogue)) is not None:
-                return settled_alone
             while True:
                 try:
+                    if (alone := await self._alone(conn, catalogue)) is not None:
+                        return alone
                     await conn.execute("BEGIN")
                     settled = await self.decide(conn, catalogue)
                     if isinstance(settled, Settlement) and settled.writes.empty:
