@@ -5,11 +5,13 @@ import { useRow } from "../../live/useLive"
 import { formatHour, formatTime } from "../../words/format"
 import { words } from "../../words/words"
 import styles from "./screen.module.css"
-import { progressOf, statusOf } from "./status"
+import { nightOf, progressOf, statusOf } from "./status"
 
 interface Props {
   readonly club: string
   readonly date: Topic["date"]
+  /** The day after, where the club is open past midnight. */
+  readonly night: Topic["date"] | null
   readonly court: number
   readonly name: string
   readonly open: Head["open"]
@@ -18,8 +20,9 @@ interface Props {
 }
 
 /** One court: what it is now, until when, and what comes next. */
-export const Tile = memo(function Tile({ club, date, court, name, open, minute, zone }: Props) {
+export const Tile = memo(function Tile({ club, date, night, court, name, open, minute, zone }: Props) {
   const row = useRow({ club, date }, court)
+  const after = useRow({ club, date: night ?? date }, court)
   if (!row) {
     return (
       <TileFrame name={name} kind="unknown">
@@ -27,7 +30,7 @@ export const Tile = memo(function Tile({ club, date, court, name, open, minute, 
       </TileFrame>
     )
   }
-  const { now, next } = statusOf(row, open, minute)
+  const { now, next } = statusOf(night ? nightOf(row, after) : row, open, minute)
   const progress = progressOf(now, minute)
   const { kinds, until, coming } = words.screen
   return (

@@ -1,13 +1,14 @@
 import { useQuery } from "@tanstack/react-query"
-import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react"
+import { type ReactNode, useEffect, useMemo, useState, useSyncExternalStore } from "react"
 import { fetchCourts } from "../../api/screen"
 import { useDay } from "../../live/useLive"
 import { Qr } from "../../ui/Qr"
-import { formatDate, formatDay, formatTime, localDay } from "../../words/format"
+import { addDays, formatDate, formatDay, formatTime, localDay } from "../../words/format"
 import { words } from "../../words/words"
 import { columnsFor } from "./layout"
 import { recall, remember, type Shown } from "./memory"
 import styles from "./screen.module.css"
+import { hoursOf } from "./status"
 import { Tile } from "./Tile"
 import { useGlance } from "./useGlance"
 import type { ScreenLife } from "./useScreen"
@@ -25,6 +26,11 @@ export function Wall({ club, shown, life }: { club: string; shown: Shown; life: 
   const date = localDay(minute, zone)
   const { topics } = life.live
   const { head, refusal } = useDay({ club, date })
+  const open = useHours(club, date)
+  // A club that closes past midnight: what comes then is in the row of the day after.
+  const last = open.at(-1)?.[1]
+  const night = last !== undefined && localDay(Date.parse(last) - 1, zone) > date ? addDays(date, 1) : null
+  useDay({ club, date: night ?? date })
   const { data: courts } = useQuery({
     queryKey: ["screen", club, recall(club).token, head?.config],
     queryFn: () => fetchCourts(recall(club).token, club),
@@ -72,14 +78,19 @@ export function Wall({ club, shown, life }: { club: string; shown: Shown; life: 
       {refusal && <p className={styles["stale"]}>{words.screen.noGrid}</p>}
       <Tiles count={tiles.length}>
         {tiles.map(({ id, name }) => (
-          <Tile key={id} {...{ club, date, court: id, name, open: head?.open ?? NO_HOURS, minute, zone }} />
+          <Tile key={id} {...{ club, date, night, court: id, name, open, minute, zone }} />
         ))}
       </Tiles>
     </main>
   )
 }
 
-const NO_HOURS: readonly (readonly [string, string])[] = []
+/** When the club is open: on the day, and in the night before it. The same array as long as it says the same. */
+function useHours(club: string, date: string) {
+  const { head } = useDay({ club, date })
+  const { head: before } = useDay({ club, date: addDays(date, -1) })
+  return useMemo(() => hoursOf(before?.open ?? [], head?.open ?? []), [before, head])
+}
 
 function Tiles({ count, children }: { count: number; children: ReactNode }) {
   const size = useSyncExternalStore(onResize, () => `${innerWidth} ${innerHeight}`)

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import type { Cell } from "../../live/protocol"
 import { columnsFor } from "./layout"
-import { progressOf, statusOf } from "./status"
+import { hoursOf, nightOf, progressOf, statusOf } from "./status"
 
 const at = (time: string) => Date.parse(`2026-12-01T${time}:00Z`)
 const cell = (s: string, e: string, k: Cell["k"] = "booked"): Cell => ({
@@ -23,6 +23,23 @@ function told(time: string, ...cells: Cell[]): string[] {
 test("a free court is free until somebody comes, or the club closes", () => {
   expect(told("19:00", cell("19:30", "20:00"))).toEqual(["free until 19:30", "19:30 booked", "20:00 free"])
   expect(told("19:00")).toEqual(["free until 22:00"])
+})
+
+test("a club that closes past midnight is open after it, and the night to come is seen before it", () => {
+  const monday = [["2026-11-30T10:00:00Z", "2026-12-01T02:00:00Z"]] as const
+  const tuesday = [["2026-12-01T10:00:00Z", "2026-12-02T02:00:00Z"]] as const
+  const open = hoursOf(monday, tuesday)
+  const row = { court: 1, v: 1, cells: [] }
+  expect(statusOf(row, open, at("00:30")).now).toMatchObject({ kind: "free", until: at("02:00") })
+  expect(statusOf(row, open, at("02:30")).now).toMatchObject({ kind: "shut", until: at("10:00") })
+  const late = { s: "2026-12-02T00:30:00Z", e: "2026-12-02T01:30:00Z", k: "booked" } as const
+  const over = { s: "2026-12-01T23:00:00Z", e: "2026-12-02T00:30:00Z", k: "booked" } as const
+  const night = nightOf({ ...row, cells: [over] }, { ...row, cells: [over, late] })
+  expect(night.cells).toEqual([over, late])
+  expect(statusOf(night, open, at("23:30")).next.map(({ kind }) => kind)).toEqual(["booked", "free"])
+  expect(
+    hoursOf([["2026-11-30T00:00:00Z", "2026-12-01T00:00:00Z"]], [["2026-12-01T00:00:00Z", "2026-12-02T00:00:00Z"]]),
+  ).toHaveLength(1)
 })
 
 test("a booked court is booked until its people go, and the next one is another booking", () => {

@@ -34,6 +34,24 @@ export function statusOf(row: Row, open: Head["open"], at: number): Status {
   return { now, next }
 }
 
+/** The opening hours of last night, of today and, where those go on, of the night to come; what touches is one. */
+export function hoursOf(yesterday: Head["open"], today: Head["open"]): Head["open"] {
+  const joined: (readonly [string, string])[] = []
+  for (const window of [...yesterday, ...today]) {
+    const last = joined.at(-1)
+    if (last && Date.parse(window[0]) <= Date.parse(last[1])) {
+      joined[joined.length - 1] = [last[0], Date.parse(window[1]) > Date.parse(last[1]) ? window[1] : last[1]]
+    } else joined.push(window)
+  }
+  return joined
+}
+
+/** A court's row with that of the day after it. What crosses midnight is in both, and counts once. */
+export function nightOf(row: Row, after: Row | undefined): Row {
+  const starts = new Set(row.cells.map(cell => cell.s))
+  return { ...row, cells: [...row.cells, ...(after?.cells.filter(cell => !starts.has(cell.s)) ?? [])] }
+}
+
 /** How much of a stretch is over, from 0 to 1; null where it has no end or nobody waits for it. */
 export function progressOf({ kind, from, until }: Stretch, at: number): number | null {
   if (until === null || kind === "free" || kind === "shut") return null
