@@ -19,11 +19,11 @@ export function useOutcomes(say: (said: string) => void): void {
     // Word of a booking may have been lost where that of the waitlist was not.
     if (gone.length > 0) void queries.invalidateQueries({ queryKey: ["bookings"] })
     for (const entry of gone.filter(entry => !wasEndedHere(entry))) {
-      const { span, what } = wordsOf(entry)
       fetchOutcome(entry).then(
         booking => {
-          if (booking) say(words.waitlist.promoted(entry.court_id === null && !entry.offer ? span : what))
-          else if (entry.offer) say(words.waitlist.missed(what))
+          const place = booking ? { ...entry, court_id: booking.court_id, offer: null } : entry
+          if (booking) say(words.waitlist.promoted(wordsOf(place).what))
+          else if (entry.offer) say(words.waitlist.missed(wordsOf(place).what))
         },
         () => undefined, // the lists say it too
       )
