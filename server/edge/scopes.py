@@ -47,10 +47,13 @@ ROUTES: dict[tuple[str, str], Scope] = {
 NOT_FOR_KEYS_BELOW_ADMIN = ("/api/admin/api-keys",)
 """A key neither sees nor ends others."""
 
+FEEDS = "/calendar-feed"
+"""What a key could make there would outlive the key."""
+
 
 def scope_of(method: str, path: str) -> Scope | None:
     """The scope that a key needs for a routed path (its template); None: keys are not let in."""
-    if path.startswith(NOT_FOR_KEYS_BELOW_ADMIN):
+    if path.startswith(NOT_FOR_KEYS_BELOW_ADMIN) or path.endswith(FEEDS):
         return None
     reading = method in ("GET", "HEAD")
     if path.startswith(ADMIN):

@@ -52,7 +52,7 @@ def run(stack: Stack, pace: Pace, report: Report) -> None:
         async def measure() -> None:
             settings = Settings(
                 database_url=url, redis_url=stack.valkey.url, jwt_secret=stack.secret,
-                smtp_host="127.0.0.1", smtp_port=port,
+                smtp_host="127.0.0.1", smtp_port=port, log_level="warning",
             )  # fmt: skip
             configure_logging(settings)
             async with await create_pool(settings) as pool:

@@ -49,6 +49,9 @@ async def make_key(person: Person, *scopes: str, **more: Any) -> tuple[Json, Per
 # -- scopes ------------------------------------------------------------------------------------------------
 
 
+FEEDS = ("/api/calendar-feed", "/api/admin/courts/{court_id}/calendar-feed")
+
+
 def test_every_route_needs_a_scope_or_is_named_as_none_for_keys() -> None:
     made = create_app(replace(BASE_SETTINGS, database_url="postgresql://nowhere", redis_url="redis://nowhere"))
     routes = {
@@ -66,6 +69,7 @@ def test_every_route_needs_a_scope_or_is_named_as_none_for_keys() -> None:
     assert closed - OPEN - pages - own_account == {
         ("POST", "/api/ws-ticket"),
         ("GET", "/api/screens/me"),
+        *((method, path) for method in ("GET", "POST", "DELETE") for path in FEEDS),
         ("GET", "/api/admin/api-keys"),
         ("DELETE", "/api/admin/api-keys/{key_id}"),
     }
