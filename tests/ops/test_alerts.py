@@ -14,7 +14,7 @@ import yaml  # type: ignore[import-untyped] # it has no types of its own
 RULES = Path(__file__).resolve().parents[2] / "ops" / "prometheus"
 PROMTOOL = shutil.which("promtool")
 
-pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
+wants_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
 
 Series = dict[str, str]
 
@@ -175,6 +175,11 @@ def test_every_alert_has_a_trouble_to_fire_in() -> None:
     assert alerts().keys() == TROUBLES.keys()
 
 
+def test_every_alert_leads_to_a_runbook_that_exists() -> None:
+    root = RULES.parents[1]
+    assert [name for name, rule in alerts().items() if not (root / rule["annotations"]["runbook"]).is_file()] == []
+
+
 def promtool(folder: Path, tests: list[dict[str, Any]]) -> subprocess.CompletedProcess[str]:
     file = folder / "tests.yml"
     names = [str(RULES / name) for name in ("rules.yml", "alerts.yml")]
@@ -204,6 +209,7 @@ def story(series: Series, expected: dict[str, list[tuple[dict[str, str], str]]])
     }
 
 
+@wants_promtool
 def test_each_alert_fires_in_its_trouble_and_no_other_does_and_all_are_silent_when_all_is_well(tmp_path: Path) -> None:
     stories = [story(WELL, {})]
     for name, (changes, expected) in TROUBLES.items():
@@ -213,11 +219,13 @@ def test_each_alert_fires_in_its_trouble_and_no_other_does_and_all_are_silent_wh
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@wants_promtool
 def test_an_alert_that_does_not_fire_would_be_noticed(tmp_path: Path) -> None:
     expected = {"CourtsideErrors": TROUBLES["CourtsideErrors"][1]}
     assert promtool(tmp_path, [story(WELL, expected)]).returncode != 0
 
 
+@wants_promtool
 @pytest.mark.parametrize("name", ["rules.yml", "alerts.yml"])
 def test_promtool_finds_nothing_wrong_with_the_rules(name: str) -> None:
     done = subprocess.run(
