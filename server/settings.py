@@ -207,7 +207,9 @@ class _Given:
             raise SettingsError(f"{name} is not set; set it to an address that begins with {schemes[0]}://.")
         try:
             parts = urlsplit(raw)
-            valid = parts.scheme in schemes and (parts.port is None or parts.port > 0)
+            # Postgres' addresses may name several servers, of which the one that takes writes is meant.
+            ports = [urlsplit(f"//{host}").port for host in parts.netloc.rpartition("@")[2].split(",")]
+            valid = parts.scheme in schemes and all(port is None or port > 0 for port in ports)
         except ValueError:
             valid = False
         if not valid:
