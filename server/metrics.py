@@ -130,6 +130,21 @@ WAITING_SLOT = Gauge(
     ["rank"],
     multiprocess_mode="livemostrecent",
 )
+BACKUP_AGE = Gauge(
+    "courtside_backup_age_seconds",
+    "Since the last backup, or the last trial of one, that went well; infinite if none ever did.",
+    ["kind"],
+    multiprocess_mode="livemostrecent",
+)
+BACKUP_OK = Gauge(
+    "courtside_backup_ok",
+    "Whether the last backup, or the last trial of one, went well (1) or not (0).",
+    ["kind"],
+    multiprocess_mode="livemostrecent",
+)
+BACKUP_BYTES = Gauge(
+    "courtside_backup_bytes", "Size of the last good backup's dump.", multiprocess_mode="livemostrecent"
+)
 QUEUE_DEPTH = Gauge("courtside_arq_queue_depth", "Wake-ups that wait in Redis.", multiprocess_mode="livemostrecent")
 
 BUILD = Gauge("courtside_build_info", "1; the label says which version runs.", ["version"], multiprocess_mode="livemax")

@@ -56,7 +56,8 @@ async def insert_run(conn: Connection, kind: str, started_at: datetime, error: s
 
 
 LIST_LAST_RUNS = """
-SELECT kinds.kind, good.finished_at AS good_at, good.bytes, last.finished_at, last.ok, last.error
+SELECT kinds.kind, good.finished_at AS good_at, extract(epoch FROM now() - good.finished_at)::float8 AS good_age,
+       good.bytes, last.ok, last.error
 FROM unnest('{backup,verify}'::text[]) AS kinds (kind)
 LEFT JOIN LATERAL (
     SELECT * FROM backup_runs WHERE kind = kinds.kind ORDER BY finished_at DESC LIMIT 1
@@ -68,7 +69,7 @@ LEFT JOIN LATERAL (
 
 
 async def list_last_runs(conn: Connection) -> list[asyncpg.Record]:
-    """For each kind when it last went well (`good_at`, `bytes`) and how it last went; NULL if it never did."""
+    """For each kind when it last went well (`good_at`; `good_age` in seconds; `bytes`) and how it last went; NULL if it never did."""
     rows: list[asyncpg.Record] = await conn.fetch(LIST_LAST_RUNS)
     return rows
 

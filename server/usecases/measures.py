@@ -14,7 +14,7 @@ import redis.exceptions
 from server import metrics
 from server.context import Context
 from server.domain.errors import Unavailable
-from server.sql import measures
+from server.sql import measures, recovery
 from server.sql.connection import OUT_OF_REACH, acquire
 from server.usecases.wake import QUEUE
 
@@ -59,11 +59,15 @@ class Measures:
                 work = {row["is_job"]: row for row in await measures.list_work(conn)}
                 waiting = await measures.fetch_waiting(conn)
                 lines = await measures.list_longest_lines(conn, LINES)
+                runs = await recovery.list_last_runs(conn)
         except _TROUBLE:
             metrics.DATABASE_UP.set(0)
             for name in ("mail", "job"):
                 for gauge in (metrics.OUTBOX_DUE, metrics.OUTBOX_AGE, metrics.OUTBOX_PARKED):
                     gauge.labels(name).set(UNKNOWN)
+            for kind in (recovery.BACKUP, recovery.VERIFY):
+                metrics.BACKUP_AGE.labels(kind).set(UNKNOWN)
+                metrics.BACKUP_OK.labels(kind).set(UNKNOWN)
             return
         metrics.DATABASE_UP.set(1)
         for name, is_job in (("mail", False), ("job", True)):
@@ -76,3 +80,9 @@ class Measures:
         metrics.WAITING_AGE.set(waiting["age"])
         for rank in range(1, LINES + 1):
             metrics.WAITING_SLOT.labels(str(rank)).set(lines[rank - 1] if rank <= len(lines) else 0)
+        for run in runs:
+            never = run["good_age"] is None
+            metrics.BACKUP_AGE.labels(run["kind"]).set(float("inf") if never else run["good_age"])
+            metrics.BACKUP_OK.labels(run["kind"]).set(UNKNOWN if run["ok"] is None else run["ok"])
+            if run["kind"] == recovery.BACKUP:
+                metrics.BACKUP_BYTES.set(run["bytes"] or 0)

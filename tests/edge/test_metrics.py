@@ -163,6 +163,25 @@ async def test_what_waits_is_read_when_somebody_asks(
     assert told["courtside_db_pool_limit"] == settings_of(client).db_pool_size
 
 
+async def test_age_and_result_of_backups_are_told(client: httpx.AsyncClient, context: Context) -> None:
+    never = samples_of((await client.get("/metrics")).text)
+    assert never["courtside_backup_age_seconds{kind=backup}"] == float("inf")
+    for kind, age, ok in (("backup", 3600, True), ("verify", 7200, True), ("verify", 60, False)):
+        await context.pool.execute(
+            "INSERT INTO backup_runs (kind, started_at, finished_at, ok, error, bytes)"
+            " VALUES ($1, now(), now() - make_interval(secs => $2), $3, CASE WHEN NOT $3 THEN 'a byte' END, 4711)",
+            kind,
+            float(age),
+            ok,
+        )
+    client._transport.app.state.measures._read_at = 0.0  # type: ignore[attr-defined] # what was read is old now
+    told = samples_of((await client.get("/metrics")).text)
+    assert told["courtside_backup_age_seconds{kind=backup}"] == pytest.approx(3600, abs=60)
+    assert told["courtside_backup_age_seconds{kind=verify}"] == pytest.approx(7200, abs=60)
+    assert [told[f"courtside_backup_ok{{kind={kind}}}"] for kind in ("backup", "verify")] == [1, 0]
+    assert told["courtside_backup_bytes"] == 4711
+
+
 def settings_of(client: httpx.AsyncClient) -> Settings:
     settings: Settings = client._transport.app.state.context.settings  # type: ignore[attr-defined] # the app of the fixture
     return settings

@@ -67,6 +67,10 @@ WELL: Series = {
     f'courtside_waitlist_slot_entries{{{SERVER}, rank="1"}}': "7x60",
     f'courtside_worker_loop_restarts_total{{{WORKER}, loop="arq"}}': "0 1 1 2x57",
     **histogram("courtside_live_fanout_seconds", SERVER, "0+600x60", "0+600x60", bound="0.1", most="5"),
+    f'courtside_backup_age_seconds{{{SERVER}, kind="backup"}}': "80000+60x60",
+    f'courtside_backup_age_seconds{{{SERVER}, kind="verify"}}': "600000+60x60",
+    f'courtside_backup_ok{{{SERVER}, kind="backup"}}': "1x60",
+    f'courtside_backup_ok{{{SERVER}, kind="verify"}}': "1x60",
 }
 """An hour in which nothing is wrong, though a request fails here and there."""
 
@@ -158,6 +162,18 @@ TROUBLES: dict[str, Trouble] = {
     "CourtsideWorkerRestless": (
         {f'courtside_worker_loop_restarts_total{{{WORKER}, loop="arq"}}': "0+2x60"},
         [({"loop": "arq"}, "The worker's loop arq keeps failing.")],
+    ),
+    "CourtsideBackupOld": (
+        {f'courtside_backup_age_seconds{{{SERVER}, kind="backup"}}': "100800x60"}
+        | {f'courtside_backup_age_seconds{{{SERVER}, kind="verify"}}': "777600x60"},
+        [
+            ({"kind": "backup"}, "The last good backup is 1d 4h 0m 0s old."),
+            ({"kind": "verify"}, "The last good verify is 9d 0h 0m 0s old."),
+        ],
+    ),
+    "CourtsideBackupFailed": (
+        {f'courtside_backup_ok{{{SERVER}, kind="verify"}}': "0x60"},
+        [({"kind": "verify"}, "The last verify failed.")],
     ),
     "CourtsideGridLate": (
         histogram("courtside_live_fanout_seconds", SERVER, "0+300x60", "0+600x60", bound="0.1", most="5"),

@@ -20,6 +20,7 @@ from server.domain.errors import SlotTaken
 from server.embedded.process import free_port
 from server.embedded.valkey import server_program
 from server.recovery.backup import take_backup
+from server.recovery.programs import RecoveryError
 from server.settings import Settings
 from server.sql.connection import create_pool
 from server.usecases.notifications import deliver_due
@@ -189,6 +190,21 @@ async def test_wal_that_is_kept_for_nobody_is_let_go(blocks: Blocks, run: RunBlo
     assert "gone_for_good" in {row["slot_name"] for row in rows(await run())}
     await run()
     assert rows(await run()) == [{"kept_for_nobody": "0"}]
+
+
+async def test_a_backup_that_failed_is_taken_again(
+    blocks: Blocks, run: RunBlock, context: Context, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "disk").write_text("in the way: no folder can be made here")
+    keeping = replace(settings, backup_dir=tmp_path / "disk" / "backups")
+    await context.pool.execute("SELECT 1")
+    with pytest.raises(RecoveryError, match="cannot be made"):
+        await take_backup(keeping, PROGRAMS)
+    (last,) = rows(await run())
+    assert (last["kind"], last["ok"]) == ("backup", "f")
+    assert "cannot be made" in last["error"]
+    assert "can be restored" in await run(BACKUP_DIR=str(tmp_path / "backups"))
+    assert {row["kind"]: row["ok"] for row in rows(await run())} == {"backup": "t", "verify": "t"}
 
 
 async def test_mails_that_were_refused_are_sent_again(blocks: Blocks, run: RunBlock, context: Context) -> None:
