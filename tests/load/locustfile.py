@@ -232,6 +232,7 @@ class Visitor(Teller):
             self.ask("GET", "/assets/{name}", path)
         self.ask("GET", "/health/live")
         self.ask("GET", "/health/ready")
+        self.ask("GET", "/metrics")
 
     def read(self) -> None:
         """The documentation of the API."""
