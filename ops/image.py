@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE = "trixie"
 PACKAGES = "ca-certificates,python3,python3-venv"
-STAND_INS = {"python": "docker.io/library/python:3.13-slim-trixie", "node": "docker.io/library/node:22-trixie-slim"}
+STAND_INS = {"python": "localhost/python:3.13-slim-trixie", "node": "localhost/node:22-trixie-slim"}
 PATH_INSIDE = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 CERTIFICATES = Path("etc/ssl/certs/ca-certificates.crt")
 OF_THIS_MACHINE = (CERTIFICATES, Path("etc/pip.conf"), Path("root/.npmrc"))
