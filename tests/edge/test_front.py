@@ -39,6 +39,20 @@ def hosts(*written: str) -> tuple[tuple[str, int | None], ...]:
     return tuple(split_host(one) for one in written)
 
 
+@pytest.fixture(scope="module")
+def plain() -> Litestar:
+    """The app with no hosts named."""
+    return app_with()
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Litestar:
+    """The app for a few hosts."""
+    return app_with(
+        allowed_hosts=hosts("Club.example", "shop.example:8443", "plain.example:80", "*.wide.example", "[::1]")
+    )
+
+
 # -- hosts -------------------------------------------------------------------------------------------------
 
 
@@ -72,11 +86,10 @@ def hosts(*written: str) -> tuple[tuple[str, int | None], ...]:
         ("club.example, evil.example", 421),
     ],
 )
-async def test_the_server_answers_for_the_hosts_in_its_list_and_for_no_other(host: str, status: int) -> None:
-    app = app_with(
-        allowed_hosts=hosts("Club.example", "shop.example:8443", "plain.example:80", "*.wide.example", "[::1]")
-    )
-    async with client_of(app) as client:
+async def test_the_server_answers_for_the_hosts_in_its_list_and_for_no_other(
+    guarded: Litestar, host: str, status: int
+) -> None:
+    async with client_of(guarded) as client:
         answer = await client.get(DOCS, headers={"Host": host})
     assert answer.status_code == status
     if status == 421:
@@ -84,8 +97,8 @@ async def test_the_server_answers_for_the_hosts_in_its_list_and_for_no_other(hos
         assert answer.headers["x-request-id"]
 
 
-async def test_without_a_list_every_host_will_do() -> None:
-    async with client_of(app_with()) as client:
+async def test_without_a_list_every_host_will_do(plain: Litestar) -> None:
+    async with client_of(plain) as client:
         assert (await client.get(DOCS, headers={"Host": "whatever.example"})).status_code == 200
 
 
@@ -122,8 +135,8 @@ def test_a_host_that_is_none_stops_the_start(written: str) -> None:
 
 
 @pytest.mark.parametrize("path", [DOCS, "/schema", LIVE, "/", "/api/auth/me", "/nowhere", "/verify"])
-async def test_every_answer_forbids_scripts_that_are_not_ours(path: str) -> None:
-    async with client_of(app_with()) as client:
+async def test_every_answer_forbids_scripts_that_are_not_ours(plain: Litestar, path: str) -> None:
+    async with client_of(plain) as client:
         headers = (await client.get(path)).headers
     (policy,) = headers.get_list("content-security-policy")
     directives = {part.split()[0]: part.split()[1:] for part in policy.split(";")}
