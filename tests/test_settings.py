@@ -160,6 +160,7 @@ def test_secrets_are_in_no_representation_of_the_settings() -> None:
         **canaries,
         "DATABASE_URL": f"postgresql://user:{canaries['DATABASE_URL']}@db.example.com/courtbooking",
         "REDIS_URL": f"rediss://:{canaries['REDIS_URL']}@cache.example.com/0",
+        "BACKUP_DATABASE_URL": f"postgresql://user:{canaries['BACKUP_DATABASE_URL']}@db.example.com/courtbooking",
     }
     settings = read_settings(given)
     assert {name for name in SECRETS if canaries[name] in str(getattr(settings, name.lower()))} == set(SECRETS)
@@ -169,7 +170,12 @@ def test_secrets_are_in_no_representation_of_the_settings() -> None:
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_be_in_a_file(name: str, tmp_path: Path) -> None:
-    value = {**REQUIRED, "SMTP_PASSWORD": "a word", "METRICS_TOKEN": secrets.token_hex(16)}.get(name)
+    value = {
+        **REQUIRED,
+        "SMTP_PASSWORD": "a word",
+        "METRICS_TOKEN": secrets.token_hex(16),
+        "BACKUP_DATABASE_URL": REQUIRED["DATABASE_URL"],
+    }.get(name)
     value = value or secrets.token_hex(32)
     file = tmp_path / "secret"
     file.write_text(f"{value}\n")

@@ -109,6 +109,8 @@ def is_constant(node: ast.expr) -> bool:
             return is_constant(value)
         case ast.BinOp(op=ast.Add(), left=left, right=right):
             return is_constant(left) and is_constant(right)
+        case ast.BinOp(op=ast.Mod(), left=left, right=ast.Dict(values=values)):
+            return is_constant(left) and all(is_constant(value) for value in values)
     return False
 
 
