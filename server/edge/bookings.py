@@ -18,14 +18,14 @@ from server.domain.bookings import Booking
 from server.domain.catalogue import Catalogue
 from server.domain.errors import BadTime, NotFound, UnknownCourt
 from server.domain.pricing import EquipmentItem, Price
-from server.domain.slots import ALWAYS, FIRST_YEAR, LAST_YEAR, Interval, day_interval, parse_instant
+from server.domain.slots import ALWAYS, Interval, day_interval, parse_instant
 from server.edge.answers import encoded
 from server.edge.cursors import cursor_of, place_of_cursor
 from server.edge.entries import Waitlisted
 from server.edge.errors import problems
 from server.edge.identity import identity_of, may_see, require_staff
 from server.edge.outcomes import BookingView, answer_booking, idempotency_of, view_of
-from server.edge.requests import Count, Id, Moment, documented, query_of
+from server.edge.requests import Count, Id, Moment, documented, query_of, within_years
 from server.usecases.bookings import Bookings
 from server.usecases.catalogue import Catalogues
 from server.usecases.wishes import Change, Wanted, distinct
@@ -278,9 +278,7 @@ def _moment(text: str | None, catalogue: Catalogue, field: str) -> datetime | No
             day = date.fromisoformat(text)
         except ValueError:
             raise BadTime("There is no such date in the calendar.", field=field) from None
-        if not FIRST_YEAR <= day.year <= LAST_YEAR:
-            raise BadTime(f"Write a day in the years {FIRST_YEAR} to {LAST_YEAR}.", field=field)
-        return day_interval(day, catalogue.tz).start
+        return day_interval(within_years(day, field), catalogue.tz).start
     return parse_instant(text, catalogue.tz, field=field)
 
 

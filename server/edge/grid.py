@@ -15,19 +15,18 @@ from server.domain.catalogue import MINUTES_PER_DAY, Catalogue
 from server.domain.errors import BadDuration, BadTime
 from server.domain.grid import DayState, Row, etag_of, fullness, open_of
 from server.domain.pricing import court_prices
-from server.domain.slots import FIRST_YEAR, LAST_YEAR, isoformat, local_day
+from server.domain.slots import isoformat, local_day
 from server.edge.answers import revalidated
 from server.edge.bodies import Bodies
 from server.edge.errors import problems
 from server.edge.identity import may_see
-from server.edge.requests import documented, query_of
+from server.edge.requests import LocalDay, documented, query_of, within_years
 from server.usecases.catalogue import Catalogues
 from server.usecases.occupancy import Occupancy
 
 MOST_DAYS = 62
 
 Slug = Annotated[str, msgspec.Meta(max_length=100, description="The club; the first one if left out.")]
-Day = Annotated[date, msgspec.Meta(description="A local day of the club.")]
 
 
 # -- wire ---------------------------------------------------------------------------------------------------
@@ -101,14 +100,14 @@ class GridQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which club-day; today if left out."""
 
     club: Slug | None = None
-    date: Day | None = None
+    date: LocalDay | None = None
 
 
 class PricesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which club-day, today if left out; and how long the bookings are, each court's shortest if left out."""
 
     club: Slug | None = None
-    date: Day | None = None
+    date: LocalDay | None = None
     minutes: Annotated[int, msgspec.Meta(ge=1, le=MINUTES_PER_DAY)] | None = None
 
 
@@ -116,8 +115,8 @@ class DaysQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """First and last local day, both included; two weeks from today if left out."""
 
     club: Slug | None = None
-    first: Day | None = msgspec.field(name="from", default=None)
-    last: Day | None = msgspec.field(name="to", default=None)
+    first: LocalDay | None = msgspec.field(name="from", default=None)
+    last: LocalDay | None = msgspec.field(name="to", default=None)
 
 
 # -- handlers -----------------------------------------------------------------------------------------------
@@ -151,8 +150,8 @@ async def days(request: Request[Any, Any, Any]) -> Response[DaysView]:
     """Opening hours and how full each day is, from one day to another."""
     query = query_of(request, DaysQuery)
     catalogue = await _club_of(request, query.club)
-    first = _within_years(query.first or _today(request, catalogue), "from")
-    last = _within_years(query.last or first + timedelta(days=13), "to")
+    first = within_years(query.first or _today(request, catalogue), "from")
+    last = within_years(query.last or first + timedelta(days=13), "to")
     if last < first:
         raise BadTime("The last day must not be before the first.", field="to")
     if (last - first).days >= MOST_DAYS:
@@ -241,18 +240,12 @@ async def _day_of(request: Request[Any, Any, Any], slug: str | None, day: date |
 
 def asked_day(request: Request[Any, Any, Any], catalogue: Catalogue, day: date | None) -> date:
     """The local day that a query's `date` names; today if none. Raises `BadTime`."""
-    return _within_years(day or _today(request, catalogue), "date")
+    return within_years(day or _today(request, catalogue), "date")
 
 
 def _today(request: Request[Any, Any, Any], catalogue: Catalogue) -> date:
     context: Context = request.app.state.context
     return local_day(context.clock().astimezone(UTC), catalogue.tz)
-
-
-def _within_years(day: date, field: str) -> date:
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise BadTime(f"Write a day in the years {FIRST_YEAR} to {LAST_YEAR}.", field=field)
-    return day
 
 
 def _is_private(catalogue: Catalogue) -> bool:

@@ -142,6 +142,8 @@ def complete(document: Json, app: Litestar) -> Json:
     for path, method, handler in _operations(app):
         operation = document["paths"].get(path, {}).get(method)
         if operation is not None:
+            if not handler.summary:
+                operation["summary"] = handler.handler_name.replace("_", " ").capitalize()
             _add_parameters(operation, handler, components)
             _add_security(operation, method, path)
             _add_problems(operation, method, path, handler)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import parse_qsl
@@ -19,7 +20,8 @@ from litestar.dto import AbstractDTO
 from litestar.params import PathParameter
 from litestar.types import Scope
 
-from server.domain.errors import InvalidRequest, MalformedJson, UnsupportedMediaType
+from server.domain.errors import BadTime, InvalidRequest, MalformedJson, UnsupportedMediaType
+from server.domain.slots import FIRST_YEAR, LAST_YEAR
 from server.edge.errors import FieldError, invalid_field
 
 MAX_BODY_BYTES = 64 * 1024
@@ -30,6 +32,7 @@ PathId = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
 """A row's id in a path; Litestar heeds its own constraints only, and asyncpg fails on what is larger."""
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 """What fits Postgres' integer."""
+LocalDay = Annotated[date, msgspec.Meta(description="A local day of the club, YYYY-MM-DD.")]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 """An integer that is not negative: amounts, quantities, minutes."""
 Moment = Annotated[str, msgspec.Meta(max_length=40, description="ISO 8601; without an offset the club's local time.")]
@@ -178,3 +181,10 @@ def header_of(request: Request[Any, Any, Any], name: bytes) -> str | None:
         if key == name:
             return value.decode("latin-1")
     return None
+
+
+def within_years(day: date, field: str) -> date:
+    """The day, if calendars and database have words for it and its neighbours. Raises `BadTime`."""
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise BadTime(f"Write a day in the years {FIRST_YEAR} to {LAST_YEAR}.", field=field)
+    return day

@@ -130,7 +130,8 @@ def test_every_operation_is_told_in_words_and_has_an_id_and_a_known_tag(document
     ids = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(ids) == len(set(ids))
     for method, path, operation in operations(document):
-        assert operation.get("description") or operation.get("summary"), (method, path)
+        assert operation.get("description"), (method, path)
+        assert not re.search("[a-z][A-Z]|_", operation["summary"]), (method, path)
         assert set(operation.get("tags", ())) <= tags, (method, path, operation.get("tags"))
         assert operation.get("tags"), (method, path)
 

@@ -321,6 +321,7 @@ class Administrator(Teller):
         self.ask("GET", "/api/admin/waitlist")
         self.ask("POST", "/api/admin/waitlist/promote", body={})
         self.ask("GET", "/api/admin/outbox")
+        self.ask("GET", "/api/admin/reports/usage")
         lost = uuid.uuid4()
         self.ask("POST", "/api/admin/outbox/{row_id}/retry", f"/api/admin/outbox/{lost}/retry", refused=("not_found",))
 
