@@ -255,6 +255,7 @@ links AS (DELETE FROM account_links WHERE user_id IN (SELECT id FROM gone)),
 tokens AS (DELETE FROM refresh_tokens WHERE user_id IN (SELECT id FROM gone)),
 members AS (DELETE FROM memberships WHERE user_id IN (SELECT id FROM gone)),
 api_keys AS (DELETE FROM api_keys WHERE user_id IN (SELECT id FROM gone)),
+feeds AS (DELETE FROM calendar_feeds WHERE user_id IN (SELECT id FROM gone)),
 factors AS (DELETE FROM totp WHERE user_id IN (SELECT id FROM gone)),
 codes AS (DELETE FROM recovery_codes WHERE user_id IN (SELECT id FROM gone))
 DELETE FROM users WHERE id IN (SELECT id FROM gone) RETURNING id

@@ -31,6 +31,7 @@ SELECT jsonb_build_object(
     'second_factor', (SELECT jsonb_agg(to_jsonb(t) - 'secret') FROM totp AS t WHERE t.user_id = $1),
     'recovery_codes', (SELECT jsonb_agg(to_jsonb(c) - 'code_hash') FROM recovery_codes AS c WHERE c.user_id = $1),
     'api_keys', (SELECT jsonb_agg(to_jsonb(k) - 'key_hash') FROM api_keys AS k WHERE k.user_id = $1),
+    'calendar_feeds', (SELECT jsonb_agg(to_jsonb(f) - 'token_hash') FROM calendar_feeds AS f WHERE f.user_id = $1),
     'bookings', (
         SELECT jsonb_agg(to_jsonb(b) ORDER BY b.start_ts) FROM bookings AS b WHERE $1 IN (b.user_id, b.created_by)
     ),
@@ -111,6 +112,7 @@ WITH keys AS (DELETE FROM idempotency_keys WHERE user_id = $1 OR position(conver
 links AS (DELETE FROM account_links WHERE user_id = $1),
 tokens AS (DELETE FROM refresh_tokens WHERE user_id = $1),
 api AS (DELETE FROM api_keys WHERE user_id = $1),
+feeds AS (DELETE FROM calendar_feeds WHERE user_id = $1),
 codes AS (DELETE FROM recovery_codes WHERE user_id = $1),
 factor AS (DELETE FROM totp WHERE user_id = $1),
 players AS (DELETE FROM participants WHERE user_id = $1),

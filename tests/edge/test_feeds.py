@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +11,8 @@ import pytest
 import vobject  # type: ignore[import-untyped] # it has no types
 from litestar import Litestar
 
+from server.usecases.accounts import purge_unverified
+from tests.conftest import FrozenClock
 from tests.edge.demo import People, booked, slot
 from tests.edge.staff import Person
 from tests.edge.test_waitlist import work
@@ -172,6 +174,21 @@ async def test_a_courts_feed_ends_with_its_owners_role(
     await app.state.context.pool.execute("UPDATE memberships SET role = 'player' WHERE role = 'staff'")
 
     assert (await client.get(feed)).status_code == 404
+
+
+async def test_an_account_that_was_never_confirmed_goes_with_its_feed(
+    app: Litestar, people: People, clock: FrozenClock
+) -> None:
+    await subscribe(people.player)
+    pool = app.state.context.pool
+    await pool.execute(
+        "UPDATE users SET verified_at = NULL, demo = false, created_at = $1 WHERE email = 'player@courtside.example'",
+        clock.now,
+    )
+    clock.advance(timedelta(days=8))
+
+    assert await purge_unverified(app.state.context, limit=5) == 1
+    assert await pool.fetchval("SELECT count(*) FROM calendar_feeds") == 0
 
 
 async def test_one_chooses_ones_reminders(client: httpx.AsyncClient, people: People) -> None:
