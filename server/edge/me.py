@@ -37,6 +37,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     second_factor: list[Row]
     recovery_codes: list[Row]
     api_keys: list[Row]
+    calendar_feeds: list[Row]
     bookings: list[Row]
     series: list[Row]
     played_with: list[Row]

@@ -31,6 +31,7 @@ TOLD: dict[str, str] = {
     "totp.user_id": "second_factor",
     "recovery_codes.user_id": "recovery_codes",
     "api_keys.user_id": "api_keys",
+    "calendar_feeds.user_id": "calendar_feeds",
     "screens.created_by": "screens_approved",
     "series.user_id": "series",
     "bookings.user_id": "bookings",

@@ -78,6 +78,7 @@ class Member(Teller):
         "wait",
         "change_the_mind",
         "look_around",
+        "subscribe",
         "make_a_key",
         "wait",
         "renew",
@@ -146,6 +147,15 @@ class Member(Teller):
         for route in ("/api/clubs", "/api/courts", "/api/coaches", "/api/equipment", "/api/auth/me"):
             self.ask("GET", route)
         self.ask("POST", "/api/auth/verify/resend", ok=(202,))
+        self.ask("PATCH", "/api/auth/me", body={"reminders": [24, 2]})
+        self.ask("GET", "/api/coaches/free", f"/api/coaches/free?date={some_day()}")
+
+    def subscribe(self) -> None:
+        """A calendar's address of one's own, what is behind it, and its end."""
+        self.ask("GET", "/api/calendar-feed")
+        made = self.must("POST", "/api/calendar-feed", ok=(200, 201)).json()
+        self.ask("GET", "/calendar.ics", made["url"][made["url"].index("/calendar.ics") :])
+        self.ask("DELETE", "/api/calendar-feed", ok=(204,))
 
     def use_a_second_factor(self) -> None:
         """Turn it on with a code of the app, and off with one of those that are for a lost telephone."""
@@ -322,6 +332,14 @@ class Administrator(Teller):
         self.ask("POST", "/api/admin/waitlist/promote", body={})
         self.ask("GET", "/api/admin/outbox")
         self.ask("GET", "/api/admin/reports/usage")
+        self.ask("GET", "/api/admin/audit")
+        previews = self.must("GET", "/api/admin/mail-previews").json()["items"]
+        template = chance.choice(previews)["template"]
+        self.ask("GET", "/api/admin/mail-previews/{template}", f"/api/admin/mail-previews/{template}")
+        route = "/api/admin/courts/{court_id}/calendar-feed"
+        self.ask("GET", route, "/api/admin/courts/1/calendar-feed")
+        self.ask("POST", route, "/api/admin/courts/1/calendar-feed", ok=(200, 201))
+        self.ask("DELETE", route, "/api/admin/courts/1/calendar-feed", ok=(204,))
         lost = uuid.uuid4()
         self.ask("POST", "/api/admin/outbox/{row_id}/retry", f"/api/admin/outbox/{lost}/retry", refused=("not_found",))
 
