@@ -145,7 +145,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * ChangeMe
+         * Change me
          * @description Choose how many hours before a booking one is reminded of it.
          */
         patch: operations["change_me"];
@@ -161,7 +161,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * ChangePassword
+         * Change password
          * @description Change the own password. All sessions end; the answer is a new one.
          */
         post: operations["change_password"];
@@ -259,13 +259,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ReadTotp
+         * Read totp
          * @description How one's second factor stands.
          */
         get: operations["read_totp"];
         put?: never;
         /**
-         * BeginTotp
+         * Begin totp
          * @description A secret for an authenticator app. It counts for nothing until it is confirmed; asking again makes another.
          */
         post: operations["begin_totp"];
@@ -285,7 +285,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * ConfirmTotp
+         * Confirm totp
          * @description Turn the second factor on with a code of it. All sessions end; the answer is a new one and recovery codes.
          */
         post: operations["confirm_totp"];
@@ -305,7 +305,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * DisableTotp
+         * Disable totp
          * @description Turn the second factor off with a last code of it. All sessions end; the answer is a new one.
          */
         post: operations["disable_totp"];
@@ -323,7 +323,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ExportMe
+         * Export me
          * @description All that is kept about oneself.
          */
         get: operations["export_me"];
@@ -346,7 +346,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * EraseMe
+         * Erase me
          * @description Be forgotten: bookings to come are cancelled, past ones keep no name, and the account is gone for good.
          */
         delete: operations["erase_me"];
@@ -363,13 +363,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListApiKeys
+         * List api keys
          * @description One's own API keys, the revoked and expired ones too.
          */
         get: operations["list_api_keys"];
         put?: never;
         /**
-         * CreateApiKey
+         * Create api key
          * @description Make an API key that acts for oneself, within its scopes. Send it as `Authorization: Bearer …`.
          */
         post: operations["create_api_key"];
@@ -390,7 +390,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * RevokeApiKey
+         * Revoke api key
          * @description Revoke one of one's own API keys for good.
          */
         delete: operations["revoke_api_key"];
@@ -407,7 +407,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListClubs
+         * List clubs
          * @description The clubs that you may see.
          */
         get: operations["list_clubs"];
@@ -427,7 +427,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListCourts
+         * List courts
          * @description The club's courts.
          */
         get: operations["list_courts"];
@@ -447,7 +447,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListCoaches
+         * List coaches
          * @description The club's coaches and when they teach.
          */
         get: operations["list_coaches"];
@@ -467,7 +467,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListEquipment
+         * List equipment
          * @description The club's equipment and how many there are; what is left at a time, /api/availability tells.
          */
         get: operations["list_equipment"];
@@ -591,7 +591,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * WsTicket
+         * Ws ticket
          * @description A ticket for the hello of a live socket, for clients whose handshake can carry no token. Good once.
          */
         post: operations["ws_ticket"];
@@ -632,7 +632,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ShowScreen
+         * Show screen
          * @description What the screen is that has this token: its club, what it shows, and what time it is.
          */
         get: operations["show_screen"];
@@ -877,13 +877,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListClubs
+         * List clubs
          * @description The clubs whose staff you are. For staff, and for operators, who may have no club yet.
          */
         get: operations["admin_list_clubs"];
         put?: never;
         /**
-         * FoundClub
+         * Found club
          * @description Found a club and become its administrator. For operators and administrators of a club.
          */
         post: operations["admin_found_club"];
@@ -901,21 +901,21 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ReadClub
+         * Read club
          * @description One club. Its ETag is what a change or retirement sends as If-Match.
          */
         get: operations["admin_read_club"];
         put?: never;
         post?: never;
         /**
-         * RetireClub
+         * Retire club
          * @description Take a club out of service. Refused while bookings or closures are to come. For administrators.
          */
         delete: operations["admin_retire_club"];
         options?: never;
         head?: never;
         /**
-         * ChangeClub
+         * Change club
          * @description Change a club or its policy. For administrators.
          */
         patch: operations["admin_change_club"];
@@ -929,13 +929,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListCourts
+         * List courts
          * @description The club's courts.
          */
         get: operations["admin_list_courts"];
         put?: never;
         /**
-         * CreateCourt
+         * Create court
          * @description Add a court to the club.
          */
         post: operations["admin_create_court"];
@@ -953,21 +953,21 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ReadCourt
+         * Read court
          * @description One court. Its ETag is what a change or retirement sends as If-Match.
          */
         get: operations["admin_read_court"];
         put?: never;
         post?: never;
         /**
-         * RetireCourt
+         * Retire court
          * @description Take a court out of service. Refused while bookings of it are to come.
          */
         delete: operations["admin_retire_court"];
         options?: never;
         head?: never;
         /**
-         * ChangeCourt
+         * Change court
          * @description Change a court.
          */
         patch: operations["admin_change_court"];
@@ -981,13 +981,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListCoaches
+         * List coaches
          * @description The club's coaches.
          */
         get: operations["admin_list_coaches"];
         put?: never;
         /**
-         * CreateCoach
+         * Create coach
          * @description Add a coach to the club.
          */
         post: operations["admin_create_coach"];
@@ -1005,21 +1005,21 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ReadCoach
+         * Read coach
          * @description One coach. Its ETag is what a change or retirement sends as If-Match.
          */
         get: operations["admin_read_coach"];
         put?: never;
         post?: never;
         /**
-         * RetireCoach
+         * Retire coach
          * @description Take a coach out of service. Refused while lessons are to come.
          */
         delete: operations["admin_retire_coach"];
         options?: never;
         head?: never;
         /**
-         * ChangeCoach
+         * Change coach
          * @description Change a coach. Lessons that are booked stay booked, whatever the hours.
          */
         patch: operations["admin_change_coach"];
@@ -1033,13 +1033,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListEquipment
+         * List equipment
          * @description The club's pools of equipment.
          */
         get: operations["admin_list_equipment"];
         put?: never;
         /**
-         * CreateEquipment
+         * Create equipment
          * @description Add a pool to the club.
          */
         post: operations["admin_create_equipment"];
@@ -1057,21 +1057,21 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ReadEquipment
+         * Read equipment
          * @description One pool. Its ETag is what a change or retirement sends as If-Match.
          */
         get: operations["admin_read_equipment"];
         put?: never;
         post?: never;
         /**
-         * RetireEquipment
+         * Retire equipment
          * @description Take a pool out of service. Refused while bookings that need it are to come.
          */
         delete: operations["admin_retire_equipment"];
         options?: never;
         head?: never;
         /**
-         * ChangeEquipment
+         * Change equipment
          * @description Change a pool. A `capacity_in_use` brings `peak`: how many are booked at a time.
          */
         patch: operations["admin_change_equipment"];
@@ -1085,12 +1085,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ReadHours
+         * Read hours
          * @description The club's week.
          */
         get: operations["admin_read_hours"];
         /**
-         * ChangeHours
+         * Change hours
          * @description Replace the club's week. What is booked stays booked.
          */
         put: operations["admin_change_hours"];
@@ -1109,13 +1109,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListExceptions
+         * List exceptions
          * @description The dates with hours of their own, in order.
          */
         get: operations["admin_list_exceptions"];
         put?: never;
         /**
-         * CreateException
+         * Create exception
          * @description Give a date hours of its own.
          */
         post: operations["admin_create_exception"];
@@ -1133,21 +1133,21 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ReadException
+         * Read exception
          * @description One date's own hours.
          */
         get: operations["admin_read_exception"];
         put?: never;
         post?: never;
         /**
-         * RemoveException
+         * Remove exception
          * @description Let the weekday's hours hold on that date again.
          */
         delete: operations["admin_remove_exception"];
         options?: never;
         head?: never;
         /**
-         * ChangeException
+         * Change exception
          * @description Change a date's own hours. What is booked stays booked.
          */
         patch: operations["admin_change_exception"];
@@ -1161,13 +1161,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListRules
+         * List rules
          * @description The club's price rules.
          */
         get: operations["admin_list_rules"];
         put?: never;
         /**
-         * CreateRule
+         * Create rule
          * @description Add a price rule to the club. For administrators.
          */
         post: operations["admin_create_rule"];
@@ -1185,21 +1185,21 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ReadRule
+         * Read rule
          * @description One price rule. Its ETag is what a change or retirement sends as If-Match.
          */
         get: operations["admin_read_rule"];
         put?: never;
         post?: never;
         /**
-         * RetireRule
+         * Retire rule
          * @description Take a price rule out of force. For administrators.
          */
         delete: operations["admin_retire_rule"];
         options?: never;
         head?: never;
         /**
-         * ChangeRule
+         * Change rule
          * @description Change a price rule. What is booked keeps its price. For administrators.
          */
         patch: operations["admin_change_rule"];
@@ -1285,13 +1285,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListUsers
+         * List users
          * @description The club's members, by id.
          */
         get: operations["admin_list_users"];
         put?: never;
         /**
-         * CreateUser
+         * Create user
          * @description Add somebody to the club. Staff and administrators are added by administrators.
          */
         post: operations["admin_create_user"];
@@ -1309,7 +1309,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ReadUser
+         * Read user
          * @description One member of the club. Its ETag is what a change sends as If-Match.
          */
         get: operations["admin_read_user"];
@@ -1319,7 +1319,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * ChangeUser
+         * Change user
          * @description Change a member's name, role or tier, suspend or take back. A new role or a suspension ends all sessions.
          */
         patch: operations["admin_change_user"];
@@ -1336,7 +1336,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * ResetTotp
+         * Reset totp
          * @description Take the second factor of a member who has lost it away; all sessions of the member end. It guards all clubs of
          *     the member, so this takes a say in each.
          */
@@ -1354,13 +1354,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListScreens
+         * List screens
          * @description The club's screens, those that were shut out too.
          */
         get: operations["admin_list_screens"];
         put?: never;
         /**
-         * ApproveScreen
+         * Approve screen
          * @description Approve the screen that shows this code: it gets a token with which it may look at the club's grid.
          */
         post: operations["admin_approve_screen"];
@@ -1378,21 +1378,21 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ReadScreen
+         * Read screen
          * @description One screen. Its ETag is what a change or revocation sends as If-Match.
          */
         get: operations["admin_read_screen"];
         put?: never;
         post?: never;
         /**
-         * RevokeScreen
+         * Revoke screen
          * @description Shut a screen out: its token ends within seconds, its live socket too. It stays in the list.
          */
         delete: operations["admin_revoke_screen"];
         options?: never;
         head?: never;
         /**
-         * ChangeScreen
+         * Change screen
          * @description Give a screen another name or other courts.
          */
         patch: operations["admin_change_screen"];
@@ -1478,6 +1478,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/reports/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How courts and coaches were used
+         * @description Bookings, hours, money and the waitlist over some days. For staff.
+         */
+        get: operations["admin_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/courts/{court_id}/calendar-feed": {
         parameters: {
             query?: never;
@@ -1556,7 +1576,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListApiKeys
+         * List api keys
          * @description The API keys of the club's members, in order of id, the revoked and expired ones too.
          */
         get: operations["admin_list_api_keys"];
@@ -1579,7 +1599,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * RevokeApiKey
+         * Revoke api key
          * @description Revoke a member's API key for good. It acts in all clubs, so this takes a say in each of the member's.
          */
         delete: operations["admin_revoke_api_key"];
@@ -1885,6 +1905,7 @@ export interface components {
             second_factor: Record<string, never>[];
             recovery_codes: Record<string, never>[];
             api_keys: Record<string, never>[];
+            calendar_feeds: Record<string, never>[];
             bookings: Record<string, never>[];
             series: Record<string, never>[];
             played_with: Record<string, never>[];
@@ -3186,6 +3207,73 @@ export interface components {
             created_at: string;
             run_at: string;
             parked_at: string | null;
+        };
+        /**
+         * ReportView
+         * @description How a stretch of days was used. Bookings count on the day they start.
+         */
+        ReportView: {
+            club: string;
+            /** Format: date */
+            from: string;
+            /** Format: date */
+            to: string;
+            currency: string;
+            open_minutes: number;
+            courts: components["schemas"]["CourtUse"][];
+            coaches: components["schemas"]["CoachUse"][];
+            events: components["schemas"]["Events"];
+            ledger: components["schemas"]["Ledger"];
+        };
+        /**
+         * CourtUse
+         * @description Confirmed bookings of a court. `total` is what they cost, coach and equipment included, in minor units.
+         */
+        CourtUse: {
+            court_id: number;
+            name: string | null;
+            bookings: number;
+            minutes: number;
+            share: number | null;
+            total: number;
+        };
+        /**
+         * CoachUse
+         * @description Confirmed bookings with a coach.
+         */
+        CoachUse: {
+            coach_id: number;
+            name: string | null;
+            bookings: number;
+            minutes: number;
+        };
+        /**
+         * Events
+         * @description How often something happened in these days.
+         */
+        Events: {
+            confirmed: number;
+            cancelled: number;
+            moved: number;
+            waitlisted: number;
+            offered: number;
+            promoted: number;
+            expired: number;
+            left: number;
+        };
+        /**
+         * Ledger
+         * @description Amounts that were noted in these days, in minor units.
+         */
+        Ledger: {
+            /** @default 0 */
+            due: number;
+            /** @default 0 */
+            paid: number;
+            /** @default 0 */
+            refund: number;
+            /** @default 0 */
+            fee: number;
         };
         /**
          * Templates
@@ -5843,6 +5931,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    admin_usage: {
+        parameters: {
+            query?: {
+                club?: string | null;
+                from?: string | null;
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportView"];
+                };
             };
         };
     };
