@@ -189,6 +189,7 @@ async def sweep(context: Context, signals: Signals) -> None:
 async def remind(context: Context, signals: Signals) -> None:
     """Put out the reminders whose time it is, at the start and every `REMINDERS_INTERVAL` seconds."""
     while not signals.stopping.is_set():
+        signals.beat("reminders")
         if await put_out_reminders(context):
             signals.due.set()
         await _idle(signals.stopping, REMINDERS_INTERVAL)

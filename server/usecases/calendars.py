@@ -1,8 +1,7 @@
-"""Bookings as calendar entries (RFC 5545, 5546): what a mail brings along, what is fetched by a press, and what a feed
-publishes.
+"""Bookings as calendar entries (RFC 5545, 5546): what a mail brings along, and what is fetched by a press.
 
 The UID is the booking's and stays; SEQUENCE grows with each move and with the cancellation, so a calendar that gets an
-old mail late keeps the newer state, and one that has both mail and feed has one entry.
+old mail late keeps the newer state.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from email.utils import parseaddr
 from typing import Any
 from uuid import UUID
 
-from icalendar import Calendar, Event, vCalAddress
+from icalendar import Calendar, Event, vCalAddress, vText
 
 from server.context import Context
 from server.domain.errors import NotFound
@@ -30,37 +29,24 @@ def invitation(booking: Mapping[str, Any], *, sender: str, recipient: str, now: 
 
     `sender` is an address, with or without a name.
     """
-    cancelled = booking["status"] == "cancelled"
-    method = "CANCEL" if cancelled else "REQUEST"
-    event = _event(booking, f"{booking['court']} · {booking['club']}", sender=sender, now=now)
-    event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
+    method = "CANCEL" if booking["status"] == "cancelled" else "REQUEST"
+    event = _event(booking, sender, now)
     attendee = vCalAddress(f"mailto:{recipient}")
     attendee.params["PARTSTAT"] = "ACCEPTED"
     attendee.params["RSVP"] = "FALSE"
     event.add("attendee", attendee, encode=False)
-    calendar = _calendar(method)
-    calendar.add_component(event)
-    return method, calendar.to_ical()
+    return method, _calendar(method, event)
 
 
 async def publish_booking(context: Context, booking_id: UUID) -> bytes:
     """The calendar with a booking in it, to be added by whoever asked; for who may see it. Raises `NotFound`."""
     async with acquire(context.pool) as conn:
-        booking = (await notifications.list_booked(conn, {booking_id})).get(booking_id)
+        booking = (await notifications.list_booked(conn, [booking_id])).get(booking_id)
     if booking is None:
         raise NotFound("You have no booking with that id.")
-    event = _event(
-        booking,
-        f"{booking['court']} · {booking['club']}",
-        sender=context.settings.notification_from_email,
-        now=context.clock(),
-    )
-    event.add("status", "CANCELLED" if booking["status"] == "cancelled" else "CONFIRMED")
+    sender = context.settings.notification_from_email
     # Nobody is invited, so nobody is asked for an answer; the UID is that of the mails, so it is there once.
-    calendar = _calendar("PUBLISH")
-    calendar.add_component(event)
-    content: bytes = calendar.to_ical()
-    return content
+    return _calendar("PUBLISH", _event(booking, sender, context.clock()))
 
 
 def publication(
@@ -76,44 +62,31 @@ def publication(
 
     `bookings` are those of `notifications.list_booked`, all confirmed; what was cancelled is not in it any more.
     """
-    calendar = _calendar("PUBLISH")
-    calendar.add("x-wr-calname", name)
-    calendar.add("name", name)
-    calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
-    calendar.add("x-published-ttl", "PT30M")
+    events = []
     for booking in bookings:
-        where = f"{booking['court']} · {booking['club']}"
-        title = (f"Coaching · {where}" if booking["coach"] else f"Booked · {where}") if of_court else where
-        event = _event(booking, title, sender=sender, now=now)
-        event.add("status", "CONFIRMED")
-        calendar.add_component(event)
+        event = _event(booking, sender, now)
+        if of_court:
+            event["summary"] = vText(f"{'Coaching' if booking['coach'] else 'Booked'} · {event['summary']}")
+        events.append(event)
     for closure in closures:
-        event = _when(closure, sequence=closure["version"] - 1, sender=sender, now=now)
+        event = _when(closure, closure["version"] - 1, sender, now)
         event.add("summary", f"Closed: {closure['reason']}" if closure["reason"] else "Closed")
-        calendar.add_component(event)
-    content: bytes = calendar.to_ical()
-    return content
+        events.append(event)
+    return _calendar("PUBLISH", *events, name=name)
 
 
-def _calendar(method: str) -> Calendar:
-    calendar = Calendar()
-    calendar.add("prodid", PRODUCT)
-    calendar.add("version", "2.0")
-    calendar.add("method", method)
-    return calendar
-
-
-def _event(booking: Mapping[str, Any], summary: str, *, sender: str, now: datetime) -> Event:
-    event = _when(booking, sequence=booking["revision"], sender=sender, now=now)
-    event.add("summary", summary)
+def _event(booking: Mapping[str, Any], sender: str, now: datetime) -> Event:
+    event = _when(booking, booking["revision"], sender, now)
+    event.add("summary", f"{booking['court']} · {booking['club']}")
     event.add("location", booking["club"])
     with_what = [*([booking["coach"]] if booking["coach"] else []), *booking["equipment"]]
     if with_what:
         event.add("description", ", ".join(with_what))
+    event.add("status", "CANCELLED" if booking["status"] == "cancelled" else "CONFIRMED")
     return event
 
 
-def _when(row: Mapping[str, Any], *, sequence: int, sender: str, now: datetime) -> Event:
+def _when(row: Mapping[str, Any], sequence: int, sender: str, now: datetime) -> Event:
     event = Event()
     event.add("uid", f"{row['id']}@courtside")
     event.add("sequence", sequence)
@@ -122,3 +95,19 @@ def _when(row: Mapping[str, Any], *, sequence: int, sender: str, now: datetime) 
     event.add("dtend", row["end_ts"].astimezone(UTC))
     event.add("organizer", vCalAddress(f"mailto:{parseaddr(sender)[1]}"))
     return event
+
+
+def _calendar(method: str, *events: Event, name: str | None = None) -> bytes:
+    calendar = Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("method", method)
+    if name is not None:
+        calendar.add("x-wr-calname", name)
+        calendar.add("name", name)
+        calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
+        calendar.add("x-published-ttl", "PT30M")
+    for event in events:
+        calendar.add_component(event)
+    content: bytes = calendar.to_ical()
+    return content

@@ -118,8 +118,8 @@ class Delivery:
     async def _send_all(self, way_out: post.Post) -> None:
         while self._left and not self.shut and not self._stopping():
             row = self._left.popleft()
-            carried = row["payload"].get(tracing.CARRIED)
-            with tracing.span(f"mail {row['kind']}", parent=carried, outbox_id=str(row["id"])):
+            trace = row["payload"].get(tracing.CARRIED)
+            with tracing.span(f"mail {row['kind']}", parent=trace, outbox_id=str(row["id"])):
                 await self._deliver(way_out, row)
 
     async def _deliver(self, way_out: post.Post, row: asyncpg.Record) -> None:
