@@ -20,6 +20,7 @@ export const grid = {
     offer: "Held for you",
     offerUntil: (time: string) => `For you until ${time}`,
     closed: "Closed",
+    closedFor: (reason: string) => `Closed: ${reason}`,
     coaching: "Coaching",
     mine: "Yours",
     pending: "Booking…",

@@ -63,6 +63,9 @@ export const CourtRow = memo(function CourtRow(props: RowProps) {
 
 type Looks = Piece["kind"] | "mine" | "offer" | "pending" | "past"
 
+/** For the eye, which is to tell states apart by more than their colour. */
+const SIGNS: Partial<Record<Looks, string>> = { held: "◷", offer: "◷", coaching: "✦", mine: "★" }
+
 /** What is pressed to wait for it, or to claim it. */
 const TAKEN: readonly Looks[] = ["booked", "coaching", "held", "offer"]
 
@@ -70,6 +73,7 @@ function PieceCell({ piece, row, ...props }: RowProps & { piece: Shown; row: Row
   const { scale, zone, mine, held, selected, focus, past } = props
   const looks = looksOf(piece, mine, held, past)
   const state = sayState(piece, looks, zone)
+  const shown = [SIGNS[looks], state].filter(Boolean).join(" ")
   const waited = TAKEN.includes(looks) && piece.from >= past
   const chosen = selected !== null && meets(piece, selected)
   const focused = focus !== null && piece.from <= focus && focus < piece.until
@@ -81,8 +85,11 @@ function PieceCell({ piece, row, ...props }: RowProps & { piece: Shown; row: Row
       aria-colindex={Math.floor((piece.from - scale.from) / scale.step) + 2}
       aria-selected={looks === "free" ? chosen : undefined}
       aria-disabled={(looks !== "free" && !waited) || undefined}
-      aria-label={words.grid.cell(formatTimes(piece.from, piece.until, zone), row ? state : words.app.loading)}
-      title={looks === "free" ? formatTime(piece.from, zone) : state}
+      aria-label={words.grid.cell(
+        formatTimes(piece.from, piece.until, zone),
+        row ? speak(piece, looks, state) : words.app.loading,
+      )}
+      title={looks === "free" ? formatTime(piece.from, zone) : shown}
       className={styles["cell"]}
       data-looks={looks}
       data-waited={waited || undefined}
@@ -91,7 +98,7 @@ function PieceCell({ piece, row, ...props }: RowProps & { piece: Shown; row: Row
       style={placed(scale, piece)}
     >
       {looks !== "free" && looks !== "shut" && looks !== "noCoach" && looks !== "past" && (
-        <span className={styles["what"]}>{state}</span>
+        <span className={styles["what"]}>{shown}</span>
       )}
     </div>
   )
@@ -122,14 +129,15 @@ function looksOf(piece: Shown, mine: RowProps["mine"], held: RowProps["held"], p
 
 function sayState(piece: Shown, looks: Looks, zone: string): string {
   const { state } = words.grid
-  if (looks === "held" && piece.cell?.until) return `◷ ${state.heldUntil(formatTime(piece.cell.until, zone))}`
-  if (looks === "offer" && piece.cell?.until) return `◷ ${state.offerUntil(formatTime(piece.cell.until, zone))}`
-  if (looks === "offer") return `◷ ${state.offer}`
-  if (looks === "held") return `◷ ${state.held}`
+  if (looks === "held" && piece.cell?.until) return state.heldUntil(formatTime(piece.cell.until, zone))
+  if (looks === "offer" && piece.cell?.until) return state.offerUntil(formatTime(piece.cell.until, zone))
   if (looks === "closed") return piece.cell?.reason || state.closed
-  if (looks === "coaching") return `✦ ${state.coaching}`
-  if (looks === "mine") return `★ ${state.mine}`
   return state[looks]
+}
+
+/** For the ear, which hears no hatching. */
+function speak(piece: Shown, looks: Looks, state: string): string {
+  return looks === "closed" && piece.cell?.reason ? words.grid.state.closedFor(piece.cell.reason) : state
 }
 
 function placed(scale: Scale, span: Span): CSSProperties {
