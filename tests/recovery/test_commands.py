@@ -10,7 +10,7 @@ from tests.conftest import administer
 from tests.edge.conftest import environment_of
 from tests.house import House
 from tests.recovery.conftest import ask, back_up
-from tests.test_cli import courtside, one_sentence
+from tests.test_cli import SECRET, courtside, one_sentence
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -49,6 +49,6 @@ def test_a_database_out_of_reach_is_one_sentence(tmp_path: Path) -> None:
         "backup",
         DATABASE_URL="postgresql://x@127.0.0.1:1/x",
         REDIS_URL="redis://127.0.0.1:1",
-        JWT_SECRET="x" * 32,
+        JWT_SECRET=SECRET,
     )
     assert (done.returncode, "out of reach" in one_sentence(done)) == (1, True)
