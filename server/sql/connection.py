@@ -36,6 +36,8 @@ OUT_OF_REACH: tuple[type[Exception], ...] = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TargetServerAttributeNotMatched,
+    # What asyncpg raises for a statement between the server's last word ("terminating connection") and the closed socket.
+    asyncpg.InternalClientError,
 )
 """The database cannot be reached or has just gone. After a COMMIT was sent, this says nothing about its outcome."""
 

@@ -2582,19 +2582,19 @@ export interface components {
             expected_total: number | null;
         };
         /**
-         * FeedAddress
-         * @description The address to subscribe to. It is shown this once, and opens the calendar to whoever has it.
-         */
-        FeedAddress: {
-            url: string;
-        };
-        /**
          * FeedState
          * @description Whether there is an address, and since when (UTC).
          */
         FeedState: {
             active: boolean;
             created_at: string | null;
+        };
+        /**
+         * FeedAddress
+         * @description The address to subscribe to. It is shown this once, and opens the calendar to whoever has it.
+         */
+        FeedAddress: {
+            url: string;
         };
         /**
          * ClubDraft
