@@ -43,8 +43,9 @@ INSERT_COURT = """
 INSERT INTO courts (club_id, resource_id, name, kind, indoor, base_rate, position)
 VALUES ($1, $2, $3, 'tennis', $4, 1000, $5) RETURNING id
 """
+# Made when the tests take place: who was not seen for years is forgotten by a worker.
 INSERT_USER = """
-INSERT INTO users (email, name, password_hash, verified_at) VALUES ($1, $1, 'x', now()) RETURNING id
+INSERT INTO users (email, name, password_hash, verified_at, created_at) VALUES ($1, $1, 'x', $2, $2) RETURNING id
 """
 
 
@@ -88,7 +89,7 @@ class House:
 
     async def player(self, email: str = "player@club.example", role: str | None = None) -> Identity:
         """Somebody with a confirmed address; with a role, a member."""
-        user_id = await self.context.pool.fetchval(INSERT_USER, email)
+        user_id = await self.context.pool.fetchval(INSERT_USER, email, self.context.clock())
         memberships = {}
         if role is not None:
             await self.context.pool.execute(

@@ -251,3 +251,25 @@ async def test_a_password_manager_can_tell_the_fields(visitor: Browsing) -> None
         "/forgot": ["username"],
         "/reset?token=x": ["new-password"],
     }
+
+
+async def test_reminders_and_the_address_of_ones_calendar_are_chosen_on_the_accounts_page(visitor: Browsing) -> None:
+    page = await visitor.sign_in()
+    await page.goto(f"{visitor.site.url}/account")
+    box = page.get_by_label("2 hours before")
+    chosen = await box.is_checked()
+    async with page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        await box.click()
+    await page.reload()
+    await expect(box).to_be_checked(checked=not chosen)
+
+    await page.get_by_role("button", name="Make the address").click()
+    address = await page.get_by_text("/calendar.ics?token=").inner_text()
+    await expect(page.get_by_role("button", name="Make a new address")).to_be_visible()
+    assert await axe(page) == []
+    async with visitor.site.client(None) as anybody:
+        path = address[address.index("/calendar.ics") :]
+        assert (await anybody.get(path)).text.startswith("BEGIN:VCALENDAR")
+        await page.get_by_role("button", name="End the address").click()
+        await expect(page.get_by_role("button", name="Make the address")).to_be_visible()
+        assert (await anybody.get(path)).status_code == 404

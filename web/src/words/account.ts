@@ -32,6 +32,19 @@ export const account = {
     everywhereText: "Lost a phone, or used somebody else’s computer? Sign out on all devices at once.",
     strangers: "Sign in to see your account.",
   },
+  reminders: {
+    title: "Reminders",
+    legend: "We can mail you before you play:",
+    before: (hours: number) => (hours === 24 ? "a day before" : `${hours} hours before`),
+  },
+  feed: {
+    title: "Your bookings in your calendar",
+    text: "Your calendar can subscribe to a private address and then follows by itself. Whoever knows the address can read it.",
+    make: "Make the address",
+    replace: "Make a new address",
+    end: "End the address",
+    once: "Add this address to your calendar. We show it this once; a new one ends the one before.",
+  },
   factor: {
     title: "Second step when you sign in",
     off: "With an app on your phone that shows codes, a stolen password alone opens nothing.",

@@ -7,12 +7,14 @@ import { Form } from "../../ui/Form"
 import { Notice, Trouble } from "../../ui/Notice"
 import { Page } from "../../ui/Page"
 import { words } from "../../words/words"
+import { CalendarFeed } from "./CalendarFeed"
 import { PasswordField } from "./fields"
+import { Reminders } from "./Reminders"
 import { SecondFactor } from "./SecondFactor"
 
 const said = words.account.own
 
-/** One's own account: the password, and signing out here or on all devices. */
+/** One's own account: signing out, password, reminders, calendar and second factor. */
 export function AccountPage() {
   const session = useSession()
   return (
@@ -48,6 +50,10 @@ function Own({ user }: { user: User }) {
       </p>
       <h2>{said.password}</h2>
       <Password />
+      <h2>{words.account.reminders.title}</h2>
+      <Reminders />
+      <h2>{words.account.feed.title}</h2>
+      <CalendarFeed />
       <h2>{words.account.factor.title}</h2>
       <SecondFactor />
     </>
