@@ -45,8 +45,8 @@ async def list_booked(conn: Connection, booking_ids: Collection[UUID]) -> dict[U
 
 
 # An entry waits, or has waited; the court is the one that is held, or else the one that is wanted.
-FETCH_WAITED = """
-SELECT e.start_ts, e.end_ts, e.auto_book, e.outcome, e.held_ref, e.held_price, e.held_until,
+LIST_WAITED = """
+SELECT e.id, e.start_ts, e.end_ts, e.auto_book, e.outcome, e.held_ref, e.held_price, e.held_until,
        clubs.name AS club, clubs.zone, clubs.currency, coaches.name AS coach,
        coalesce(courts.name, 'any ' || e.kind || ' court') AS court,
        ARRAY(
@@ -58,11 +58,11 @@ SELECT e.start_ts, e.end_ts, e.auto_book, e.outcome, e.held_ref, e.held_price, e
 FROM (
     SELECT id, club_id, court_id, kind, start_ts, end_ts, coach_id, equipment, auto_book,
            NULL AS outcome, held_court_id, held_ref, held_price, held_until
-    FROM waitlist_entries WHERE id = $1
+    FROM waitlist_entries WHERE id = ANY($1::uuid[])
     UNION ALL
     SELECT id, club_id, court_id, kind, start_ts, end_ts, coach_id, equipment, auto_book,
            outcome, NULL, NULL, NULL, NULL
-    FROM waitlist_history WHERE id = $1
+    FROM waitlist_history WHERE id = ANY($1::uuid[])
 ) e
 JOIN clubs ON clubs.id = e.club_id
 LEFT JOIN courts ON courts.id = coalesce(e.held_court_id, e.court_id)
@@ -70,10 +70,9 @@ LEFT JOIN coaches ON coaches.id = e.coach_id
 """
 
 
-async def fetch_waited(conn: Connection, entry_id: UUID) -> dict[str, Any] | None:
-    """An entry of the waitlist with the names that a mail about it shows, and its club's zone and currency."""
-    row = await conn.fetchrow(FETCH_WAITED, entry_id)
-    return None if row is None else dict(row)
+async def list_waited(conn: Connection, entry_ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Entries of the waitlist by id, with the names that a mail shows, and their club's zone and currency."""
+    return {row["id"]: dict(row) for row in await conn.fetch(LIST_WAITED, entry_ids)}
 
 
 # A row's id follows from what it reminds of, so it is made once however many workers look and however often. It has to

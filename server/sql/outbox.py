@@ -59,6 +59,34 @@ async def lock_due(
     return sorted(rows, key=lambda row: row["id"])  # UPDATE … RETURNING keeps no order
 
 
+LOCK_MAILS = """
+WITH due AS (
+    SELECT id, attempts, unknown FROM outbox
+    WHERE done_at IS NULL AND parked_at IS NULL AND run_at <= greatest(now(), $5)
+      AND (leased_until IS NULL OR leased_until <= now()) AND kind = ANY($1)
+    ORDER BY run_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE outbox SET lease = $3, leased_until = now() + $4,
+       attempts = due.attempts + CASE WHEN due.unknown = 0 THEN 1 ELSE 0 END,
+       unknown = greatest(due.unknown, 1)
+FROM due WHERE outbox.id = due.id
+RETURNING outbox.id, outbox.kind, outbox.payload, due.attempts, due.unknown
+"""
+
+
+async def lock_mails(
+    conn: Connection, *, kinds: Sequence[str], limit: int, lease: UUID, duration: timedelta, now: datetime
+) -> list[asyncpg.Record]:
+    """As `lock_due`, and count an attempt of each that has none of unknown outcome: the columns are as they were before.
+
+    Of the others each attempt is counted by `update_begun`.
+    """
+    rows = await conn.fetch(LOCK_MAILS, kinds, limit, lease, duration, now)
+    return sorted(rows, key=lambda row: row["id"])
+
+
 UPDATE_BEGUN = """
 UPDATE outbox SET attempts = attempts + 1, unknown = unknown + 1, leased_until = now() + $3
 WHERE id = $1 AND lease = $2
@@ -68,18 +96,6 @@ WHERE id = $1 AND lease = $2
 async def update_begun(conn: Connection, *, row_id: UUID, lease: UUID, duration: timedelta) -> bool:
     """Count an attempt before it is made, and renew the lease. False: another worker has taken the row."""
     return bool(await conn.execute(UPDATE_BEGUN, row_id, lease, duration) == "UPDATE 1")
-
-
-UPDATE_ALL_BEGUN = """
-UPDATE outbox SET attempts = attempts + 1, unknown = unknown + 1, leased_until = now() + $3
-WHERE id = ANY($1::uuid[]) AND lease = $2
-RETURNING id
-"""
-
-
-async def update_all_begun(conn: Connection, row_ids: Sequence[UUID], *, lease: UUID, duration: timedelta) -> set[UUID]:
-    """As `update_begun`, for several rows; those that are missing were taken by another worker."""
-    return {row["id"] for row in await conn.fetch(UPDATE_ALL_BEGUN, row_ids, lease, duration)}
 
 
 UPDATE_SENT = """
@@ -153,14 +169,16 @@ async def update_deferred(
 
 
 UPDATE_RELEASED = """
-UPDATE outbox SET lease = NULL, leased_until = NULL
-WHERE lease = $1 AND done_at IS NULL AND parked_at IS NULL AND id = ANY($2)
+UPDATE outbox SET lease = NULL, leased_until = NULL,
+       attempts = attempts - CASE WHEN id = ANY($3::uuid[]) THEN 1 ELSE 0 END,
+       unknown = unknown - CASE WHEN id = ANY($3::uuid[]) THEN 1 ELSE 0 END
+WHERE id = ANY($1::uuid[]) AND lease = $2
 """
 
 
-async def update_released(conn: Connection, *, lease: UUID, ids: Sequence[UUID]) -> None:
-    """Give rows back that were leased and not begun."""
-    await conn.execute(UPDATE_RELEASED, lease, ids)
+async def update_released(conn: Connection, row_ids: Sequence[UUID], *, counted: Sequence[UUID], lease: UUID) -> None:
+    """Give rows back that were not tried; of those that are `counted` the attempt is taken back."""
+    await conn.execute(UPDATE_RELEASED, row_ids, lease, counted)
 
 
 # What is about an account belongs to no club; the clubs in which its owner is a member look after it.

@@ -29,7 +29,7 @@ class Occasion:
     booking: Mapping[str, Any] | None
     """The booking that the row names; see `server.sql.notifications.list_booked`."""
     waited: Mapping[str, Any] | None
-    """The waitlist entry that the row names; see `server.sql.notifications.fetch_waited`."""
+    """The waitlist entry that the row names; see `server.sql.notifications.list_waited`."""
     claim_token: str | None
     """The secret of the page that claims what is offered."""
     public_url: str

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import re
+from binascii import b2a_qp
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
-from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, parseaddr
+from functools import lru_cache
 from html import escape
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -28,6 +30,23 @@ STYLE = """
 """
 
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+MAX_ADDRESS = 254
+"""Octets (RFC 5321, 4.5.3.1.3: a path has 256 with its brackets)."""
+_PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_MAX_HEADER_WORDS = 60
+_MAX_ENCODED = 54
+"""Octets of an encoded word's text: with what is around it, and "Subject: " before it, a line of 75."""
+_QUOTED = [chr(code) if chr(code).isascii() and chr(code).isalnum() else f"={code:02X}" for code in range(256)]
+_QUOTED[ord(" ")] = "_"
+# "=_" stands in no line of quoted-printable and of Base64, so these stand in no part (RFC 2045, 6.7).
+_ALTERNATIVE_TYPE = b'Content-Type: multipart/alternative; boundary="=_letter"'
+_ALTERNATIVE_OPENS, _ALTERNATIVE_ENDS = b"--=_letter", b"--=_letter--"
+_MIXED_TYPE = b'Content-Type: multipart/mixed; boundary="=_mail"'
+_MIXED_OPENS, _MIXED_ENDS = b"--=_mail", b"--=_mail--"
+_SAME_HEADERS = (b"Auto-Submitted: auto-generated", b"Content-Language: en", b"MIME-Version: 1.0")
+_TEXT_HEADERS = (b'Content-Type: text/plain; charset="utf-8"', b"Content-Transfer-Encoding: quoted-printable")
+_HTML_HEADERS = (b'Content-Type: text/html; charset="utf-8"', b"Content-Transfer-Encoding: quoted-printable")
+_CALENDAR_HEADERS = (b"Content-Transfer-Encoding: base64", b'Content-Disposition: attachment; filename="booking.ics"')
 
 
 class UnusableAddress(Exception):
@@ -137,20 +156,38 @@ def _paragraph(words: str) -> str:
     return f"<p>{escape(words)}</p>"
 
 
-def mail_address(written: str) -> Address:
+def mail_address(written: str) -> str:
     """An address as it stands in a header and on the wire; an international domain in its ASCII form.
 
     Raises `UnusableAddress`.
     """
+    if _PLAIN_ADDRESS.fullmatch(written) and len(written) <= MAX_ADDRESS:
+        return written
     local, at, domain = written.strip().rpartition("@")
     try:
         if not (local and at and domain) or _UNPRINTABLE.search(written.strip()):
             raise UnusableAddress
         if not domain.isascii():
             domain = domain.encode("idna").decode("ascii")
-        return Address(username=local, domain=domain)
+        address = Address(username=local, domain=domain).addr_spec
     except ValueError:  # UnicodeError is one
         raise UnusableAddress from None
+    if len(address.encode()) > MAX_ADDRESS:
+        raise UnusableAddress
+    return address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A mail as it goes over the wire, and its envelope."""
+
+    outbox_id: UUID
+    sender: str
+    """Its address, as the recipient's without a name."""
+    recipient: str
+    written: datetime
+    content: bytes
+    """Lines of at most 998 octets that end in CRLF; ASCII, save for addresses that are not."""
 
 
 def compose(
@@ -161,34 +198,71 @@ def compose(
     sender: str,
     now: datetime,
     calendar: tuple[str, bytes] | None = None,
-) -> EmailMessage:
+) -> Message:
     """The letter as a message of text and HTML, with a calendar (method, content) where there is one.
 
     `outbox_id` names the row: the Message-ID follows from it, so that a mail sent twice is known as one.
     `sender` is an address, with or without a name. Raises `UnusableAddress`.
+
+    Of Python's `email` there is only what is hard and done once for a sender: such a mail has one shape, and to parse and
+    fold its headers again for each took 2.2 ms where this takes 0.05. The tests read all of it back by `email`.
     """
     recipient = mail_address(to)
-    name, address = parseaddr(sender)
-    origin = mail_address(address)
-    # 7bit: no server is asked for 8BITMIME. The header setters refuse line breaks, whatever is put into them.
-    ascii_only = recipient.addr_spec.isascii() and origin.addr_spec.isascii()
-    message = EmailMessage(policy=(SMTP if ascii_only else SMTPUTF8).clone(cte_type="7bit"))
-    message["From"] = Address(name, origin.username, origin.domain)
-    message["To"] = recipient
-    message["Subject"] = one_line(letter.subject, 200)
-    message["Date"] = format_datetime(now)
-    message["Message-ID"] = f"<{outbox_id}@{origin.domain}>"
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(set_text(letter))
-    message.add_alternative(set_html(letter), subtype="html")
+    origin, from_header = _origin(sender)
+    body: tuple[bytes, ...] = (
+        _ALTERNATIVE_TYPE,
+        *(b"", _ALTERNATIVE_OPENS, *_TEXT_HEADERS, b"", _quoted(set_text(letter))),
+        *(_ALTERNATIVE_OPENS, *_HTML_HEADERS, b"", _quoted(set_html(letter))),
+        *(_ALTERNATIVE_ENDS, b""),
+    )
     if calendar is not None:
-        method, content = calendar
-        message.add_attachment(
-            content,
-            maintype="text",
-            subtype="calendar",
-            filename="booking.ics",
-            params={"method": method, "charset": "utf-8"},
+        method, entry = calendar
+        described = b'Content-Type: text/calendar; method="%s"; charset="utf-8"' % method.encode()
+        body = (
+            _MIXED_TYPE,
+            *(b"", _MIXED_OPENS, *body),
+            *(_MIXED_OPENS, described, *_CALENDAR_HEADERS, b"", base64.encodebytes(entry).replace(b"\n", b"\r\n")),
+            *(_MIXED_ENDS, b""),
         )
-    message["Content-Language"] = "en"  # set_content() takes every Content- header away
-    return message
+    headers = (
+        from_header,
+        f"To: {recipient}",
+        f"Subject: {_header_words(one_line(letter.subject, 200))}",
+        f"Date: {format_datetime(now)}",
+        f"Message-ID: <{outbox_id}@{origin.rpartition('@')[2]}>",
+    )
+    content = b"\r\n".join((*(header.encode() for header in headers), *_SAME_HEADERS, *body))
+    return Message(outbox_id=outbox_id, sender=origin, recipient=recipient, written=now, content=content)
+
+
+@lru_cache(maxsize=16)
+def _origin(sender: str) -> tuple[str, str]:
+    """The address of a sender, and the folded From header with its name. Raises `UnusableAddress`."""
+    name, written = parseaddr(sender)
+    address = mail_address(written)
+    local, _, domain = address.rpartition("@")
+    policy = SMTP if address.isascii() else SMTPUTF8
+    folded: str = policy.fold("From", policy.header_factory("From", Address(one_line(name, 200), local, domain)))
+    return address, folded.removesuffix("\r\n")
+
+
+def _header_words(words: str) -> str:
+    """One line of words in a header (RFC 2047): as they are, or else as encoded words, each a line of 76 at most.
+
+    Quoted and not in Base64, of which filters against spam are suspicious.
+    """
+    if words.isascii() and len(words) <= _MAX_HEADER_WORDS and "=?" not in words:
+        return words
+    encoded, line = [], ""
+    for character in words:
+        quoted = "".join(map(_QUOTED.__getitem__, character.encode()))
+        if len(line) + len(quoted) > _MAX_ENCODED:
+            encoded.append(line)
+            line = ""
+        line += quoted
+    return "\r\n ".join(f"=?utf-8?q?{line}?=" for line in (*encoded, line))
+
+
+def _quoted(words: str) -> bytes:
+    """Lines as quoted-printable, which end in CRLF, as does the last."""
+    return b2a_qp(words.encode(), istext=True).replace(b"\n", b"\r\n")

@@ -10,11 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.message import EmailMessage
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -25,17 +23,24 @@ from server.context import Context
 from server.metrics import MAILS
 from server.settings import Settings
 from server.sql import notifications, outbox
-from server.sql.connection import acquire
+from server.sql.connection import Connection, acquire
 from server.usecases import calendars, letters, mail, offers, post
 from server.usecases.gathering import Gathering
 
 LEASE = timedelta(seconds=60)
-"""Longer than one attempt can take (`post.SEND_TIMEOUT`); renewed for each."""
-LEASED = 40
-"""Mails that are leased together."""
+"""Longer than a mail may wait for its turn (`FRESH`) and then take (`post.Patience`)."""
+LEASED = 32
+"""Mails that are leased, counted and read together."""
+LOW = 16
+"""When no more than so many are left, the next are fetched while these are sent."""
+FRESH = 10.0
+"""Seconds for which what was leased and read is good to be sent. A mail says nothing older than that."""
 MOST_CONNECTIONS = 4
 MAILS_FOR_ONE = 10
 """A connection more for each so many mails."""
+TURNS = 2
+"""Mails at once for each connection: one is written, or marked as sent, while the other is sent. So a killed worker may
+have sent so many for each connection that are sent again."""
 MAX_ATTEMPTS = 20
 MAX_UNKNOWN = 2
 FIRST_WAIT = timedelta(seconds=15)
@@ -59,118 +64,181 @@ class Matter:
     waited: Mapping[str, Any] | None
 
 
-async def deliver_due(context: Context, *, limit: int, stopping: Callable[[], bool] = lambda: False) -> int:
+class Due(NamedTuple):
+    """A mail that is leased, its attempt counted."""
+
+    row: asyncpg.Record
+    matter: Matter
+    since: float
+    """The loop's time when it was leased."""
+
+
+class WayOut(NamedTuple):
+    """A connection, for one mail at a time."""
+
+    post: post.Post
+    turn: asyncio.Lock
+
+
+async def deliver_due(
+    context: Context,
+    *,
+    limit: int,
+    stopping: Callable[[], bool] = lambda: False,
+    patience: post.Patience = post.PATIENCE,
+) -> int:
     """Deliver up to `limit` mails that are due; returns how many rows were taken up.
 
     Several workers may do so at once: each row is leased to one of them. `stopping` is asked before each mail; the
     rest is given back then. Raises what the database raises; the rows are due again when their lease ends.
     """
     taken = 0
-    ways_out = [post.open_post(context.settings) for _ in range(MOST_CONNECTIONS)]
+    ways_out = [WayOut(post.open_post(context.settings, patience), asyncio.Lock()) for _ in range(MOST_CONNECTIONS)]
     try:
         while taken < limit:
-            lease, asked = uuid4(), min(limit - taken, LEASED)
-            async with acquire(context.pool) as conn:
-                rows = await outbox.lock_due(
-                    conn, kinds=tuple(letters.LETTERS), limit=asked, lease=lease, duration=LEASE, now=context.clock()
-                )
-            delivery = Delivery(context, rows, lease, stopping)
-            taken += await delivery.run(ways_out)
-            if delivery.shut or len(rows) < asked:
+            delivery = Delivery(context, limit - taken, stopping)
+            done = await delivery.run(ways_out)
+            taken += done
+            if not (done and delivery.late):
                 break
     finally:
-        await asyncio.gather(*(way_out.close() for way_out in ways_out))
+        await asyncio.gather(*(way_out.post.close() for way_out in ways_out))
     return taken
 
 
 class Delivery:
-    """Rows that were leased together, sent over a few connections.
+    """Mails that are due, sent over a few connections, oldest first.
 
-    Beginnings that wait together share their statements, and so do ends: one mail alone waits for no other.
+    They are leased, counted and read some at a time, ahead of those who send. What is not sent is given back and was no
+    attempt. A mail that a worker had in hand when it was killed is counted by itself, right before it is sent: if it is
+    what kills workers, it takes no others along. Ends that wait together share a statement.
     """
 
-    def __init__(
-        self, context: Context, rows: Sequence[asyncpg.Record], lease: UUID, stopping: Callable[[], bool]
-    ) -> None:
+    def __init__(self, context: Context, limit: int, stopping: Callable[[], bool]) -> None:
         self._context = context
-        self._lease = lease
+        self._limit = limit
         self._stopping = stopping
-        self._left = deque(rows)
-        self._rows = {row["id"]: row for row in rows}
-        self._begun: Gathering[UUID, Matter | None] = Gathering(self._begin)
+        self._lease = uuid4()
+        self._ahead: deque[Due] = deque()
+        self._taken = 0
+        self._exhausted = False
+        self._fetching: asyncio.Task[None] | None = None
         self._sent: Gathering[UUID, None] = Gathering(self._settle)
-        self.shut = False
+        self._now = asyncio.get_running_loop().time
+        self._shut = False
         """The way out is shut: to try another mail would be in vain."""
+        self.late = False
+        """It went so slowly that what is left has to be leased and read anew."""
 
-    async def run(self, ways_out: Sequence[post.Post]) -> int:
-        """Send the rows; how many were taken up. Those that were not are given back."""
-        connections = min(len(ways_out), -(-len(self._rows) // MAILS_FOR_ONE))
-        senders = (self._send_all(way_out) for way_out in ways_out[:connections])
-        ended = await asyncio.gather(*senders, return_exceptions=True)
-        if self._left:
-            async with acquire(self._context.pool) as conn:
-                await outbox.update_released(conn, lease=self._lease, ids=[row["id"] for row in self._left])
+    async def run(self, ways_out: Sequence[WayOut]) -> int:
+        """Send what is due; how many rows were taken up. Those that were not are given back."""
+        try:
+            await self._fetch()
+            connections = min(len(ways_out), -(-len(self._ahead) // MAILS_FOR_ONE))
+            senders = (self._send_all(way_out) for way_out in ways_out[:connections] for _ in range(TURNS))
+            ended = await asyncio.gather(*senders, return_exceptions=True)
+        finally:
+            await self._give_back()
         for error in ended:
             if error is not None:
                 raise error
-        return len(self._rows) - len(self._left)
+        return self._taken
 
-    async def _send_all(self, way_out: post.Post) -> None:
-        while self._left and not self.shut and not self._stopping():
-            row = self._left.popleft()
-            trace = row["payload"].get(tracing.CARRIED)
-            with tracing.span(f"mail {row['kind']}", parent=trace, outbox_id=str(row["id"])):
-                await self._deliver(way_out, row)
+    async def _fetch(self) -> None:
+        """Lease and count mails before they are sent, and read what they say, all or nothing."""
+        asked = min(LEASED, self._limit - self._taken)
+        since = self._now()
+        async with acquire(self._context.pool) as conn, conn.transaction():
+            rows = await outbox.lock_mails(
+                conn,
+                kinds=tuple(letters.LETTERS),
+                limit=asked,
+                lease=self._lease,
+                duration=LEASE,
+                now=self._context.clock(),
+            )
+            matters = await _read(conn, [row["payload"] for row in rows])
+        self._ahead.extend(Due(row, matter, since) for row, matter in zip(rows, matters, strict=True))
+        self._taken += len(rows)
+        self._exhausted = len(rows) < asked or self._taken >= self._limit
 
-    async def _deliver(self, way_out: post.Post, row: asyncpg.Record) -> None:
-        context, lease = self._context, self._lease
+    async def _next(self) -> Due | None:
+        """The next mail; None: it is enough. Raises what fetching raises."""
+        while not self._is_over():
+            if self._fetching is not None and self._fetching.done():
+                self._fetching.result()
+                self._fetching = None
+            if self._fetching is None and not self._exhausted and len(self._ahead) <= LOW:
+                self._fetching = asyncio.create_task(self._fetch())
+            if self._ahead:
+                return self._ahead.popleft()
+            if self._fetching is None:
+                break
+            await asyncio.wait([self._fetching])
+        return None
+
+    def _is_over(self) -> bool:
+        return self._shut or self.late or self._stopping()
+
+    async def _give_back(self) -> None:
+        if self._fetching is not None:
+            await asyncio.wait([self._fetching])
+        if self._ahead:
+            rows = [due.row for due in self._ahead]
+            self._taken -= len(rows)
+            async with acquire(self._context.pool) as conn:
+                await outbox.update_released(
+                    conn,
+                    [row["id"] for row in rows],
+                    counted=[row["id"] for row in rows if row["unknown"] == 0],
+                    lease=self._lease,
+                )
+
+    async def _send_all(self, way_out: WayOut) -> None:
+        while (due := await self._next()) is not None:
+            trace = due.row["payload"].get(tracing.CARRIED)
+            with tracing.span(f"mail {due.row['kind']}", parent=trace, outbox_id=str(due.row["id"])):
+                await self._deliver(way_out, due)
+
+    async def _deliver(self, way_out: WayOut, due: Due) -> None:
+        context, lease, row = self._context, self._lease, due.row
         if row["unknown"] >= MAX_UNKNOWN:
             await _park(context, row, lease, MAY_HAVE_BEEN_SENT)
             return
         outcome = "delivered"
         try:
-            matter = await self._begun.get(row["id"])
-            if matter is None:
-                return
-            message = _write(context.settings, row, matter, context.clock())
-            await way_out.send(message)
+            message = _write(context.settings, row, due.matter, context.clock())
+            async with way_out.turn:
+                self.late = self.late or self._now() - due.since > FRESH
+                if self._is_over():
+                    self._ahead.append(due)
+                    return
+                if row["unknown"] and not await self._begin(row):
+                    return
+                await way_out.post.send(message)
         except letters.Moot:
             outcome = "moot"
         except (Unwritable, post.Refused) as error:
             await _park(context, row, lease, str(error))
             return
         except post.Uncertain as error:
-            self.shut = True
+            self._shut = True
             await _defer(context, row, lease, str(error), unknown=True)
             return
         except post.Deferred as error:
-            self.shut = self.shut or isinstance(error, post.Unreachable)
+            self._shut = self._shut or isinstance(error, post.Unreachable)
             await _defer(context, row, lease, str(error), unknown=False)
             return
+        except post.Dropped:
+            self._ahead.append(due)
+            raise
         await self._sent.get(row["id"])
         MAILS.labels(outcome).inc()
         log.info("mail_delivered", outbox_id=str(row["id"]), kind=row["kind"])
 
-    async def _begin(self, row_ids: Sequence[UUID]) -> dict[UUID, Matter | None]:
-        """Count attempts before they are made, and read what the mails say. None: another worker has taken the row."""
+    async def _begin(self, row: asyncpg.Record) -> bool:
         async with acquire(self._context.pool) as conn:
-            begun = await outbox.update_all_begun(conn, row_ids, lease=self._lease, duration=LEASE)
-            payloads = {row_id: self._rows[row_id]["payload"] for row_id in begun}
-            users = {user for payload in payloads.values() if isinstance(user := payload.get("user_id"), int)}
-            recipients = await notifications.list_recipients(conn, users)
-            bookings, entries = _named(payloads, "booking_id"), _named(payloads, "entry_id")
-            booked = await notifications.list_booked(conn, set(bookings.values())) if bookings else {}
-            waited = {entry: await notifications.fetch_waited(conn, entry) for entry in set(entries.values())}
-
-        def matter(row_id: UUID) -> Matter:
-            booking, entry = bookings.get(row_id), entries.get(row_id)
-            return Matter(
-                recipient=recipients.get(payloads[row_id].get("user_id")),
-                booking=booked.get(booking) if booking is not None else None,
-                waited=waited.get(entry) if entry is not None else None,
-            )
-
-        return {row_id: matter(row_id) if row_id in begun else None for row_id in row_ids}
+            return await outbox.update_begun(conn, row_id=row["id"], lease=self._lease, duration=LEASE)
 
     async def _settle(self, row_ids: Sequence[UUID]) -> dict[UUID, None]:
         async with acquire(self._context.pool) as conn:
@@ -178,13 +246,29 @@ class Delivery:
         return dict.fromkeys(row_ids)
 
 
-def _named(payloads: Mapping[UUID, Mapping[str, Any]], name: str) -> dict[UUID, UUID]:
-    """Row → the id of that name in its payload. Where there is nonsense there is none: `_write` judges the row."""
-    found = {}
-    for row_id, payload in payloads.items():
-        with suppress(KeyError, ValueError, AttributeError, TypeError):
-            found[row_id] = UUID(payload[name])
-    return found
+async def _read(conn: Connection, payloads: Sequence[Mapping[str, Any]]) -> list[Matter]:
+    """What mails are about, for each payload. Where there is nonsense there is nothing: `_write` judges the row."""
+    users = {user for payload in payloads if isinstance(user := payload.get("user_id"), int)}
+    bookings = [_id_of(payload, "booking_id") for payload in payloads]
+    entries = [_id_of(payload, "entry_id") for payload in payloads]
+    recipients = await notifications.list_recipients(conn, users)
+    booked = await notifications.list_booked(conn, set(filter(None, bookings))) if any(bookings) else {}
+    waited = await notifications.list_waited(conn, set(filter(None, entries))) if any(entries) else {}
+    return [
+        Matter(
+            recipient=recipients.get(payload.get("user_id", 0)),
+            booking=booked.get(booking) if booking is not None else None,
+            waited=waited.get(entry) if entry is not None else None,
+        )
+        for payload, booking, entry in zip(payloads, bookings, entries, strict=True)
+    ]
+
+
+def _id_of(payload: Mapping[str, Any], name: str) -> UUID | None:
+    try:
+        return UUID(payload[name])
+    except (KeyError, ValueError, AttributeError, TypeError):
+        return None
 
 
 async def _park(context: Context, row: asyncpg.Record, lease: UUID, error: str) -> None:
@@ -228,7 +312,7 @@ def _claim_token(settings: Settings, payload: dict[str, Any], waited: Mapping[st
     return offers.sign_offer(settings, UUID(payload["entry_id"]), payload["ref"], waited["held_until"])
 
 
-def _write(settings: Settings, row: asyncpg.Record, matter: Matter, now: datetime) -> EmailMessage:
+def _write(settings: Settings, row: asyncpg.Record, matter: Matter, now: datetime) -> mail.Message:
     """The mail of a row, from the state as it is now. Raises `Moot` or `Unwritable`."""
     payload: dict[str, Any] = row["payload"]
     recipient, booking, waited = matter.recipient, matter.booking, matter.waited

@@ -11,9 +11,9 @@ import os
 import re
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
-from email.message import EmailMessage
 from email.parser import BytesParser
 from functools import cache
 from pathlib import Path
@@ -22,16 +22,29 @@ from typing import Protocol
 import aiosmtplib
 
 from server.settings import Settings, is_loopback
+from server.usecases.mail import Message
 
 TLS_FROM_THE_START_PORT = 465
-COMMAND_TIMEOUT = 15.0
-SEND_TIMEOUT = 40.0
-"""Seconds for one mail, connecting included."""
+GO_ON = 354
 
 FILE_TIME = "%Y%m%dT%H%M%SZ"
 
 _ADDRESS = re.compile(r"\S*@\S*")
 _SECRET = re.compile(r"[A-Za-z0-9_\-+/=]{20,}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How many seconds a mail server may take."""
+
+    command: float = 15.0
+    """For each of its answers."""
+    mail: float = 40.0
+    """For one mail, connecting included."""
+    farewell: float = 2.0
+
+
+PATIENCE = Patience()
 
 
 class Undelivered(Exception):
@@ -57,11 +70,15 @@ class Uncertain(Undelivered):
     """It may have been sent."""
 
 
+class Dropped(asyncio.CancelledError):
+    """The sender was cancelled before anything of the mail was handed over: it was not sent."""
+
+
 class Post(Protocol):
     """A way out for mails."""
 
-    async def send(self, message: EmailMessage) -> None:
-        """Hand one mail over. Raises `Undelivered`."""
+    async def send(self, message: Message) -> None:
+        """Hand one mail over. Raises `Undelivered`; when cancelled, `Dropped` if it was certainly not sent."""
 
     async def close(self) -> None:
         """Let go of what was opened."""
@@ -72,9 +89,9 @@ def mask(words: str) -> str:
     return _SECRET.sub("…", _ADDRESS.sub("…@…", " ".join(words.split())))[:200]
 
 
-def open_post(settings: Settings) -> Post:
+def open_post(settings: Settings, patience: Patience = PATIENCE) -> Post:
     """The way out that the settings ask for. Nothing is connected yet."""
-    return SmtpPost(settings) if settings.smtp_host else FolderPost(settings.courtside_home / "mail")
+    return SmtpPost(settings, patience) if settings.smtp_host else FolderPost(settings.courtside_home / "mail")
 
 
 async def forget_address(settings: Settings, email: str) -> None:
@@ -108,12 +125,10 @@ class FolderPost:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def send(self, message: EmailMessage) -> None:
-        moment = message["Date"].datetime.astimezone(UTC)
-        outbox_id = str(message["Message-ID"]).strip("<>").partition("@")[0]
-        name = f"{moment:{FILE_TIME}}-{outbox_id}.eml"
+    async def send(self, message: Message) -> None:
+        name = f"{message.written.astimezone(UTC):{FILE_TIME}}-{message.outbox_id}.eml"
         try:
-            await asyncio.to_thread(self._write, name, message.as_bytes())
+            await asyncio.to_thread(self._write, name, message.content)
         except OSError as error:
             raise Unreachable(f"The mail folder cannot be written: {error.strerror}.") from None
 
@@ -131,44 +146,58 @@ class FolderPost:
 class SmtpPost:
     """Sends over one SMTP connection, opened at the first mail and again after a failure."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, patience: Patience = PATIENCE) -> None:
         self._settings = settings
+        self._patience = patience
         self._client: aiosmtplib.SMTP | None = None
 
-    async def send(self, message: EmailMessage) -> None:
-        sender = message["From"].addresses[0].addr_spec
-        recipient = message["To"].addresses[0].addr_spec
-        content = message.as_bytes()
+    async def send(self, message: Message) -> None:
         handed_over = False
         try:
-            async with asyncio.timeout(SEND_TIMEOUT):
+            async with asyncio.timeout(self._patience.mail):
                 client = await self._connected()
                 options, encoding = [], "ascii"
-                if not (sender + recipient).isascii():
+                if not (message.sender + message.recipient).isascii():
                     if not client.supports_extension("smtputf8"):
                         raise Refused("The mail server takes no addresses beyond ASCII.")
                     options, encoding = ["SMTPUTF8"], "utf-8"
-                await client.mail(sender, options=options, encoding=encoding)
-                await client.rcpt(recipient, encoding=encoding)
+                await client.mail(message.sender, options=options, encoding=encoding)
+                await client.rcpt(message.recipient, encoding=encoding)
+                # In two steps, and not by client.data(), to know on which side of it a line dropped or hung.
+                answer = await client.execute_command(b"DATA")
+                if answer.code != GO_ON:
+                    raise aiosmtplib.SMTPDataError(answer.code, answer.message)
                 handed_over = True
-                await client.data(content)
+                answer = await self._hand_over(client, message.content)
+                if not 200 <= answer.code < 300:
+                    raise aiosmtplib.SMTPDataError(answer.code, answer.message)
         except Undelivered:
             raise
         except aiosmtplib.SMTPResponseException as error:
             await self.close()
-            raise _judged(error) from None
+            raise _judged(error, handed_over=handed_over) from None
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
             self._drop()
             reason = f"{type(error).__name__}: {error}"
             raise (Uncertain(reason) if handed_over else Unreachable(reason)) from None
         except asyncio.CancelledError:
             self._drop()
-            raise
+            if handed_over:
+                raise
+            raise Dropped from None
+
+    async def _hand_over(self, client: aiosmtplib.SMTP, content: bytes) -> aiosmtplib.SMTPResponse:
+        """The answer to the content, whose lines end in CRLF, after a server's 354."""
+        if client.protocol is None:
+            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+        # A line's dot at the beginning is doubled (RFC 5321, 4.5.2); no message begins with one.
+        client.protocol.write(content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        return await client.protocol.read_response(timeout=self._patience.command)
 
     async def greet(self) -> None:
         """Connect and log in as for a mail, and leave again. Raises `Unreachable`."""
         try:
-            async with asyncio.timeout(SEND_TIMEOUT):
+            async with asyncio.timeout(self._patience.mail):
                 await self._connected()
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
             self._drop()
@@ -186,7 +215,7 @@ class SmtpPost:
             port=settings.smtp_port,
             username=settings.smtp_user or None,
             password=settings.smtp_password or None,
-            timeout=COMMAND_TIMEOUT,
+            timeout=self._patience.command,
             use_tls=wrapped,
             start_tls=False if wrapped else start_tls(settings),
             tls_context=_unverified() if at_home else _verified(),
@@ -204,7 +233,7 @@ class SmtpPost:
             return
         try:
             if self._client.is_connected:
-                await self._client.quit(timeout=2)
+                await self._client.quit(timeout=self._patience.farewell)
         except (aiosmtplib.SMTPException, OSError):
             pass  # the mail was accepted or refused before; how the other side says good-bye changes nothing
         finally:
@@ -239,9 +268,14 @@ def _unverified() -> ssl.SSLContext:
     return context
 
 
-def _judged(error: aiosmtplib.SMTPResponseException) -> Undelivered:
-    """5xx is for ever, save for those that speak of us rather than of this mail (530, 535, 538: log in first)."""
+def _judged(error: aiosmtplib.SMTPResponseException, *, handed_over: bool) -> Undelivered:
+    """5xx is for ever, save for those that speak of us rather than of this mail (530, 535, 538: log in first).
+
+    What is neither 4xx nor 5xx there is no answer at all (-1: it could not be read).
+    """
     reason = f"{error.code} {error.message}"
+    if not 400 <= error.code < 600:
+        return Uncertain(reason) if handed_over else Unreachable(reason)
     if error.code in (421, 530, 535, 538):
         return Unreachable(reason)
     return Refused(reason) if error.code >= 500 else Deferred(reason)
