@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -99,10 +100,15 @@ def _entry(row: Mapping[str, Any], sequence: int, sender: str, now: datetime, *a
         f"DTSTAMP:{now.astimezone(UTC):{INSTANT}}",
         f"DTSTART:{row['start_ts'].astimezone(UTC):{INSTANT}}",
         f"DTEND:{row['end_ts'].astimezone(UTC):{INSTANT}}",
-        f"ORGANIZER:mailto:{parseaddr(sender)[1]}",
+        f"ORGANIZER:mailto:{_address(sender)}",
         *about,
         "END:VEVENT",
     ]
+
+
+@lru_cache(maxsize=16)
+def _address(sender: str) -> str:
+    return parseaddr(sender)[1]
 
 
 def _text(words: str) -> str:

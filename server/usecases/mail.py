@@ -36,8 +36,6 @@ _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(
 _MAX_HEADER_WORDS = 60
 _MAX_ENCODED = 54
 """Octets of an encoded word's text: with what is around it, and "Subject: " before it, a line of 75."""
-_QUOTED = [chr(code) if chr(code).isascii() and chr(code).isalnum() else f"={code:02X}" for code in range(256)]
-_QUOTED[ord(" ")] = "_"
 # "=_" stands in no line of quoted-printable and of Base64, so these stand in no part (RFC 2045, 6.7).
 _ALTERNATIVE_TYPE = b'Content-Type: multipart/alternative; boundary="=_letter"'
 _ALTERNATIVE_OPENS, _ALTERNATIVE_ENDS = b"--=_letter", b"--=_letter--"
@@ -254,13 +252,22 @@ def _header_words(words: str) -> str:
     if words.isascii() and len(words) <= _MAX_HEADER_WORDS and "=?" not in words:
         return words
     encoded, line = [], ""
-    for character in words:
-        quoted = "".join(map(_QUOTED.__getitem__, character.encode()))
+    for quoted in map(_as_encoded, words):
         if len(line) + len(quoted) > _MAX_ENCODED:
             encoded.append(line)
             line = ""
         line += quoted
     return "\r\n ".join(f"=?utf-8?q?{line}?=" for line in (*encoded, line))
+
+
+@lru_cache(maxsize=1024)
+def _as_encoded(character: str) -> str:
+    """A character in an encoded word."""
+    if character == " ":
+        return "_"
+    if character.isascii() and character.isalnum():
+        return character
+    return "".join(f"={octet:02X}" for octet in character.encode())
 
 
 def _quoted(words: str) -> bytes:

@@ -25,7 +25,6 @@ from server.settings import Settings
 from server.sql import notifications, outbox
 from server.sql.connection import Connection, acquire
 from server.usecases import calendars, letters, mail, offers, post
-from server.usecases.gathering import Gathering
 
 LEASE = timedelta(seconds=60)
 """Longer than a mail may wait for its turn (`FRESH`) and then take (`post.Patience`)."""
@@ -38,9 +37,10 @@ FRESH = 10.0
 MOST_CONNECTIONS = 4
 MAILS_FOR_ONE = 10
 """A connection more for each so many mails."""
-TURNS = 2
-"""Mails at once for each connection: one is written, or marked as sent, while the other is sent. So a killed worker may
-have sent so many for each connection that are sent again."""
+MARKED = 8
+"""Mails that are marked as sent together. A killed worker may have sent a few times as many that are sent again."""
+MARK_WITHIN = 0.005
+"""Seconds after which a mail is marked, however few they are."""
 MAX_ATTEMPTS = 20
 MAX_UNKNOWN = 2
 FIRST_WAIT = timedelta(seconds=15)
@@ -73,13 +73,6 @@ class Due(NamedTuple):
     """The loop's time when it was leased."""
 
 
-class WayOut(NamedTuple):
-    """A connection, for one mail at a time."""
-
-    post: post.Post
-    turn: asyncio.Lock
-
-
 async def deliver_due(
     context: Context,
     *,
@@ -93,7 +86,7 @@ async def deliver_due(
     rest is given back then. Raises what the database raises; the rows are due again when their lease ends.
     """
     taken = 0
-    ways_out = [WayOut(post.open_post(context.settings, patience), asyncio.Lock()) for _ in range(MOST_CONNECTIONS)]
+    ways_out = [post.open_post(context.settings, patience) for _ in range(MOST_CONNECTIONS)]
     try:
         while taken < limit:
             delivery = Delivery(context, limit - taken, stopping)
@@ -102,7 +95,7 @@ async def deliver_due(
             if not (done and delivery.late):
                 break
     finally:
-        await asyncio.gather(*(way_out.post.close() for way_out in ways_out))
+        await asyncio.gather(*(way_out.close() for way_out in ways_out))
     return taken
 
 
@@ -111,7 +104,7 @@ class Delivery:
 
     They are leased, counted and read some at a time, ahead of those who send. What is not sent is given back and was no
     attempt. A mail that a worker had in hand when it was killed is counted by itself, right before it is sent: if it is
-    what kills workers, it takes no others along. Ends that wait together share a statement.
+    what kills workers, it takes no others along. Marks share a statement too, within milliseconds.
     """
 
     def __init__(self, context: Context, limit: int, stopping: Callable[[], bool]) -> None:
@@ -123,22 +116,23 @@ class Delivery:
         self._taken = 0
         self._exhausted = False
         self._fetching: asyncio.Task[None] | None = None
-        self._sent: Gathering[UUID, None] = Gathering(self._settle)
+        self._unmarked: list[asyncpg.Record] = []
+        self._marking: asyncio.Task[None] | None = None
         self._now = asyncio.get_running_loop().time
         self._shut = False
         """The way out is shut: to try another mail would be in vain."""
         self.late = False
         """It went so slowly that what is left has to be leased and read anew."""
 
-    async def run(self, ways_out: Sequence[WayOut]) -> int:
+    async def run(self, ways_out: Sequence[post.Post]) -> int:
         """Send what is due; how many rows were taken up. Those that were not are given back."""
         try:
             await self._fetch()
             connections = min(len(ways_out), -(-len(self._ahead) // MAILS_FOR_ONE))
-            senders = (self._send_all(way_out) for way_out in ways_out[:connections] for _ in range(TURNS))
+            senders = (self._send_all(way_out) for way_out in ways_out[:connections])
             ended = await asyncio.gather(*senders, return_exceptions=True)
         finally:
-            await self._give_back()
+            await self._end()
         for error in ended:
             if error is not None:
                 raise error
@@ -180,6 +174,15 @@ class Delivery:
     def _is_over(self) -> bool:
         return self._shut or self.late or self._stopping()
 
+    async def _end(self) -> None:
+        """Mark what was sent, and give back what was not tried."""
+        try:
+            if self._marking is not None:
+                await self._marking
+            await self._mark()
+        finally:
+            await self._give_back()
+
     async def _give_back(self) -> None:
         if self._fetching is not None:
             await asyncio.wait([self._fetching])
@@ -194,28 +197,27 @@ class Delivery:
                     lease=self._lease,
                 )
 
-    async def _send_all(self, way_out: WayOut) -> None:
+    async def _send_all(self, way_out: post.Post) -> None:
         while (due := await self._next()) is not None:
             trace = due.row["payload"].get(tracing.CARRIED)
             with tracing.span(f"mail {due.row['kind']}", parent=trace, outbox_id=str(due.row["id"])):
                 await self._deliver(way_out, due)
 
-    async def _deliver(self, way_out: WayOut, due: Due) -> None:
+    async def _deliver(self, way_out: post.Post, due: Due) -> None:
         context, lease, row = self._context, self._lease, due.row
         if row["unknown"] >= MAX_UNKNOWN:
             await _park(context, row, lease, MAY_HAVE_BEEN_SENT)
             return
+        if self._now() - due.since > FRESH:
+            self.late = True
+            self._ahead.append(due)
+            return
         outcome = "delivered"
         try:
             message = _write(context.settings, row, due.matter, context.clock())
-            async with way_out.turn:
-                self.late = self.late or self._now() - due.since > FRESH
-                if self._is_over():
-                    self._ahead.append(due)
-                    return
-                if row["unknown"] and not await self._begin(row):
-                    return
-                await way_out.post.send(message)
+            if row["unknown"] and not await self._begin(row):
+                return
+            await way_out.send(message)
         except letters.Moot:
             outcome = "moot"
         except (Unwritable, post.Refused) as error:
@@ -232,18 +234,33 @@ class Delivery:
         except post.Dropped:
             self._ahead.append(due)
             raise
-        await self._sent.get(row["id"])
         MAILS.labels(outcome).inc()
         log.info("mail_delivered", outbox_id=str(row["id"]), kind=row["kind"])
+        await self._settle(row)
 
     async def _begin(self, row: asyncpg.Record) -> bool:
         async with acquire(self._context.pool) as conn:
             return await outbox.update_begun(conn, row_id=row["id"], lease=self._lease, duration=LEASE)
 
-    async def _settle(self, row_ids: Sequence[UUID]) -> dict[UUID, None]:
-        async with acquire(self._context.pool) as conn:
-            await outbox.update_sent(conn, row_ids, lease=self._lease)
-        return dict.fromkeys(row_ids)
+    async def _settle(self, row: asyncpg.Record) -> None:
+        """Have a mail marked: with others, by whoever sent the last of them, or after a moment."""
+        self._unmarked.append(row)
+        if len(self._unmarked) >= MARKED:
+            await self._mark()
+        elif self._marking is None or self._marking.done():
+            if self._marking is not None:
+                self._marking.result()
+            self._marking = asyncio.create_task(self._mark_soon())
+
+    async def _mark_soon(self) -> None:
+        await asyncio.sleep(MARK_WITHIN)
+        await self._mark()
+
+    async def _mark(self) -> None:
+        rows, self._unmarked = self._unmarked, []
+        if rows:
+            async with acquire(self._context.pool) as conn:
+                await outbox.update_sent(conn, [row["id"] for row in rows], lease=self._lease)
 
 
 async def _read(conn: Connection, payloads: Sequence[Mapping[str, Any]]) -> list[Matter]:
