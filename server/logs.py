@@ -77,6 +77,11 @@ def _for_people(line: Line) -> str:
     )
 
 
+def _names_no_socket(record: logging.LogRecord) -> bool:
+    """Whether a line of uvicorn's is not the one in which it repeats a handshake's path and query, encoded as they came."""
+    return '"WebSocket %s"' not in str(record.msg)
+
+
 class _Handler(logging.Handler):
     """Writes to what standard error is at the time. Ours, so that configuring twice does not write each line twice."""
 
@@ -161,6 +166,9 @@ def configure_logging(settings: Settings) -> None:
     for name in UVICORN:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
+    protocol = logging.getLogger("uvicorn.error")
+    protocol.addFilter(_names_no_socket)  # a second time it adds nothing
+    protocol.setLevel(max(level, logging.INFO))  # at DEBUG it repeats every header and message of a socket
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()
     access.propagate = False

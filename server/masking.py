@@ -33,7 +33,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         rf"\1\2{SECRET}",
     ),
-    (re.compile(r"[^\s<>\"'(),;:=@\[\]{}/&?]+@[^\s<>\"'(),;:=@\[\]{}/&?]+"), EMAIL),
+    (re.compile(r"[^\s<>\"'(),;:=@\[\]{}/&?]+(?:@|%40)[^\s<>\"'(),;:=@\[\]{}/&?]+"), EMAIL),
     # Opaque words of at least 40 letters and digits, as our own tokens are. A UUID has 36; a path has slashes.
     (re.compile(r"(?<![\w./-])(?=[A-Za-z_-]*\d)[\w-]{40,}(?![\w./-])"), SECRET),
 )

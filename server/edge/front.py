@@ -13,7 +13,8 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.domain.errors import MisdirectedRequest
 from server.edge.errors import PROBLEM_JSON, problem_document
-from server.settings import Settings, split_host
+from server.given import split_host
+from server.settings import Settings
 
 ANY_HOST = ("/health/", "/metrics")
 """Load balancers and Prometheus ask by address, whatever the site is called."""

@@ -53,6 +53,14 @@ uvloop.run(run(read_settings()))
 
 
 JSON = {"Content-Type": "application/json"}
+SOCKET = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Origin": "https://elsewhere.example",
+}
+"""A handshake that is refused."""
 
 
 def canary(place: str) -> str:
@@ -109,7 +117,16 @@ async def test_no_canary_sings_in_the_log_of_a_whole_run(context: Context, setti
     lines = [msgspec.json.decode(line) for line in text.splitlines()]
     told = [line["event"] for line in lines]
     assert {"request", "request_failed", "mail_parked", "loop_failed"} <= set(told), text  # else nothing was tried
-    for sung in ("canary@", "w0rd", "C4nary", DEMO_PASSWORD, "eyJ", settings.jwt_secret, "user@example.com"):
+    for sung in (
+        "canary@",
+        "canary%40",
+        "w0rd",
+        "C4nary",
+        DEMO_PASSWORD,
+        "eyJ",
+        settings.jwt_secret,
+        "user@example.com",
+    ):
         assert sung not in text.replace('"kind": "canary"', ""), [line for line in text.splitlines() if sung in line]
 
 
@@ -144,5 +161,7 @@ async def sing(client: httpx.AsyncClient, address: str) -> None:
         await client.post("/api/fail", json=body, params=query, headers=headers),
         await client.get("/api/grid", params={"date": canary("date")}, headers=headers),
         await client.get("/api/auth/me", headers={"Authorization": f"Bearer {canary('bearer')}"}),
+        await client.get("/ws/grid", params={"who": address, "word": canary("socket")}, headers=SOCKET),
+        await client.get(f"/ws/{canary('socket-path')}/{address}", headers=SOCKET),
     ]
-    assert [answer.status_code for answer in seen] == [401, 202, 200, 410, 404, 400, 500, 422, 401]
+    assert [answer.status_code for answer in seen] == [401, 202, 200, 410, 404, 400, 500, 422, 401, 403, 403]

@@ -19,7 +19,8 @@ from litestar import Litestar
 
 from server.app import create_app
 from server.embedded.process import free_port
-from server.settings import Settings, SettingsError, read_settings, split_host
+from server.given import split_host
+from server.settings import Settings, SettingsError, read_settings
 from tests.conftest import BASE_SETTINGS
 from tests.edge.conftest import REPOSITORY, StartServer, environment_of
 from tests.edge.serving import client_of
