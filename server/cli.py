@@ -82,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
     promoting.add_argument("--club", help="its slug (default: the first club)")
     explaining = command("explain", explain, "Print what happened to a booking: audit trail, mails, grid versions.")
     explaining.add_argument("booking", help="the booking's id")
+    command("reseal", reseal, "Seal all second factors with JWT_SECRET, those of JWT_SECRET_PREVIOUS too.")
     Console(_on_servers, programs, _say).add_commands(command)
     command("doctor", doctor, "Check what a machine can before a club is opened, a line each; list the rest.")
     return top
@@ -278,6 +279,19 @@ def explain(options: argparse.Namespace) -> int:
     async def run(context: Context) -> None:
         for line in await tell_history(context, options.booking):
             _say(line)
+
+    return _with_context(run)
+
+
+def reseal(_options: argparse.Namespace) -> int:
+    """Seal second factors with today's key."""
+    from server.context import Context  # noqa: PLC0415 - see `serve`
+    from server.usecases import sealing  # noqa: PLC0415 - see `serve`
+
+    async def run(context: Context) -> None:
+        while await sealing.reseal(context, limit=1000):
+            pass
+        _say("All second factors that could be opened are sealed with JWT_SECRET.")
 
     return _with_context(run)
 

@@ -23,7 +23,9 @@ from server.sql.doctor import (
 )
 from server.sql.migrate import fetch_schema_revision, head_revision, is_schema_ready
 from server.sql.recovery import BACKUP, list_last_runs
+from server.sql.totp import count_sealed
 from server.usecases.post import SmtpPost, Unreachable
+from server.usecases.sealing import key_name
 
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = 7
@@ -177,6 +179,7 @@ async def _examine_schema(conn: asyncpg.Connection[asyncpg.Record], settings: Se
             if indexes
             else None,
         ),
+        await _examine_seals(conn, settings),
         *await _examine_backups(conn),
     ]
     demo = await count_demo_accounts(conn)
@@ -190,6 +193,23 @@ async def _examine_schema(conn: asyncpg.Connection[asyncpg.Record], settings: Se
     else:
         findings.append(Finding("demo accounts"))
     return findings
+
+
+async def _examine_seals(conn: asyncpg.Connection[asyncpg.Record], settings: Settings) -> Finding:
+    """Whether the secrets of second factors are sealed, and with a key that stays."""
+    counted = await count_sealed(conn)
+    newest, *older = (key_name(secret) for secret in settings.jwt_secrets)
+    foreign = sum(factors for key, factors in counted.items() if key not in ("", newest, *older))
+    stale = sum(factors for key, factors in counted.items() if key in ("", *older))
+    trouble = None
+    if foreign:
+        trouble = (
+            f"{foreign} cannot be opened with JWT_SECRET; run `courtside reseal` with the one before as "
+            "JWT_SECRET_PREVIOUS, or take them away."
+        )
+    elif stale:
+        trouble = f"{stale} are not sealed with JWT_SECRET yet; run `courtside reseal`, or a worker."
+    return Finding("second factors are sealed", trouble)
 
 
 async def _examine_clock(conn: asyncpg.Connection[asyncpg.Record]) -> Finding:

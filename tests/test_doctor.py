@@ -81,6 +81,18 @@ async def test_a_setting_that_is_wrong_is_found(
             "idx_outbox_due",
         ),
         (
+            "INSERT INTO users (email, password_hash) VALUES ('p@x.example', 'x');"
+            "INSERT INTO totp (user_id, secret) SELECT id, 'PLAIN' FROM users",
+            "second factors",
+            "1 are not sealed with JWT_SECRET yet",
+        ),
+        (
+            "INSERT INTO users (email, password_hash) VALUES ('p@x.example', 'x');"
+            "INSERT INTO totp (user_id, secret, sealed_by) SELECT id, 'gAAAA', 'the key of somewhere else' FROM users",
+            "second factors",
+            "1 cannot be opened with JWT_SECRET",
+        ),
+        (
             "INSERT INTO backup_runs (kind, started_at, finished_at, ok) VALUES ('backup', now(), now() - interval '27 h', true)",
             "backup",
             "each day",

@@ -10,7 +10,7 @@ import asyncpg
 from server.sql.connection import Connection
 
 LOCK_TOTP = """
-SELECT secret, confirmed_at, last_step, failures, failing_since FROM totp WHERE user_id = $1 FOR UPDATE
+SELECT secret, sealed_by, confirmed_at, last_step, failures, failing_since FROM totp WHERE user_id = $1 FOR UPDATE
 """
 
 
@@ -20,16 +20,46 @@ async def lock_totp(conn: Connection, user_id: int) -> asyncpg.Record | None:
 
 
 INSERT_TOTP = """
-INSERT INTO totp (user_id, secret, created_at) VALUES ($1, $2, $3)
-ON CONFLICT (user_id) DO UPDATE SET secret = excluded.secret, created_at = excluded.created_at, last_step = 0,
-    failures = 0, failing_since = NULL
+INSERT INTO totp (user_id, secret, sealed_by, created_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (user_id) DO UPDATE SET secret = excluded.secret, sealed_by = excluded.sealed_by,
+    created_at = excluded.created_at, last_step = 0, failures = 0, failing_since = NULL
 WHERE totp.confirmed_at IS NULL
 """
 
 
-async def insert_totp(conn: Connection, *, user_id: int, secret: str, now: datetime) -> bool:
+async def insert_totp(conn: Connection, *, user_id: int, secret: str, sealed_by: str, now: datetime) -> bool:
     """Begin an enrolment, in place of one that was begun before; False if one is confirmed already."""
-    return bool(await conn.execute(INSERT_TOTP, user_id, secret, now) == "INSERT 0 1")
+    return bool(await conn.execute(INSERT_TOTP, user_id, secret, sealed_by, now) == "INSERT 0 1")
+
+
+LOCK_SEALED_OTHERWISE = """
+SELECT user_id, secret, sealed_by FROM totp
+WHERE sealed_by IS NULL OR (sealed_by <> $1 AND sealed_by = ANY ($2::text[]))
+LIMIT $3 FOR UPDATE SKIP LOCKED
+"""
+
+
+async def lock_sealed_otherwise(
+    conn: Connection, key: str, others: Sequence[str], limit: int
+) -> Sequence[asyncpg.Record]:
+    """Up to `limit` second factors that are not sealed, or with one of the other keys."""
+    return await conn.fetch(LOCK_SEALED_OTHERWISE, key, others, limit)
+
+
+UPDATE_SEALED = "UPDATE totp SET secret = $2, sealed_by = $3 WHERE user_id = $1"
+
+
+async def update_sealed(conn: Connection, user_id: int, secret: str, sealed_by: str) -> None:
+    """Keep the same secret, sealed with a key."""
+    await conn.execute(UPDATE_SEALED, user_id, secret, sealed_by)
+
+
+COUNT_SEALED = "SELECT coalesce(sealed_by, '') AS key, count(*) AS factors FROM totp GROUP BY sealed_by"
+
+
+async def count_sealed(conn: Connection) -> dict[str, int]:
+    """Name of a key → how many second factors it sealed; those under the empty name are not sealed."""
+    return {row["key"]: row["factors"] for row in await conn.fetch(COUNT_SEALED)}
 
 
 UPDATE_CONFIRMED = "UPDATE totp SET confirmed_at = $2, last_step = $3, failures = 0 WHERE user_id = $1"

@@ -190,7 +190,7 @@ async def enable_totp(context: Context, *, user_id: int, code: str, cookies: boo
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
         locked = await _lock_active(conn, user_id)
-        codes = await totp.confirm_enrolment(conn, user_id, code, now)
+        codes = await totp.confirm_enrolment(context.settings, conn, user_id, code, now)
         if isinstance(codes, list):
             session_version = await sql.update_sessions_ended(conn, user_id)
             return codes, await begin_session(
@@ -207,7 +207,7 @@ async def disable_totp(context: Context, *, user_id: int, code: str, cookies: bo
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
         locked = await _lock_active(conn, user_id)
-        refusal = await totp.turn_off(conn, user_id, code, now)
+        refusal = await totp.turn_off(context.settings, conn, user_id, code, now)
         if refusal is None:
             session_version = await sql.update_sessions_ended(conn, user_id)
             return await begin_session(context, conn, locked, session_version=session_version, cookies=cookies, now=now)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from server.context import Context
 from server.sql import outbox, privacy, screens
 from server.sql.connection import acquire
-from server.usecases import accounts, post
+from server.usecases import accounts, post, sealing
 from server.usecases.privacy import Erasure
 
 KEEP_IDEMPOTENCY_KEYS = timedelta(hours=24)
@@ -24,7 +24,8 @@ MOST_PAIRINGS = 10_000
 
 async def clear_away(context: Context) -> None:
     """Delete settled outbox rows, old answers to idempotency keys, ended links, pairings, sessions and API keys, who
-    waited on days long past, old mails in the folder, and accounts that were never confirmed and never used.
+    waited on days long past, old mails in the folder, and accounts that were never confirmed and never used. Seal second
+    factors anew that today's key has not sealed, so that the key before can be left out.
 
     Each in a statement of its own, so that none holds its locks for the others. Safe in several workers at once.
     """
@@ -41,6 +42,7 @@ async def clear_away(context: Context) -> None:
         await screens.delete_old_pairings(conn, now, MOST_PAIRINGS)
     await accounts.purge_tokens(context, limit=MOST_TOKENS)
     await accounts.purge_unverified(context, limit=MOST_ACCOUNTS)
+    await sealing.reseal(context, limit=MOST_ROWS)
     await post.forget_before(settings, now - timedelta(days=settings.retention_mail_days))
 
 

@@ -92,7 +92,7 @@ async def login(
             raise Forbidden("This account is suspended. Ask your club.")
         if renewed is not None:
             await accounts.update_password_hash(conn, locked["id"], renewed)
-        refusal = await check_code(conn, locked["id"], totp, now)
+        refusal = await check_code(context.settings, conn, locked["id"], totp, now)
         if refusal is None:
             await _note_staff(conn, locked, now)
             return await begin_session(

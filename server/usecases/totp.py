@@ -11,18 +11,22 @@ import secrets
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import asyncpg
 import pyotp
+import structlog
 from pyotp.exceptions import OTPVerificationError
 
 from server.context import Context
 from server.domain.errors import Conflict, Forbidden, NotFound, RateLimited, Refusal, TotpRequired, TotpWrong
 from server.domain.people import Identity
+from server.settings import Settings
 from server.sql import accounts, users
 from server.sql import totp as sql
 from server.sql.audit import insert_audit
 from server.sql.connection import Connection, acquire
 from server.usecases.ids import uuid7
 from server.usecases.say import has_say_over
+from server.usecases.sealing import seal, unseal
 from server.usecases.tokens import digest
 
 ISSUER = "Courtside"
@@ -35,6 +39,8 @@ RECOVERY_BYTES = 15
 """120 bits, so that a plain hash will do (OWASP ASVS 5.0, 6.5.2)."""
 MOST_FAILURES = 10
 FAILING_SPAN = timedelta(minutes=15)
+
+log = structlog.get_logger(__name__)
 
 
 class Enrolment(NamedTuple):
@@ -60,25 +66,31 @@ async def read_status(context: Context, user_id: int) -> Status:
 async def begin_enrolment(context: Context, identity: Identity) -> Enrolment:
     """A new secret, asked for once `confirm_enrolment` has seen a code of it. Raises `Conflict` if there is one."""
     secret = pyotp.random_base32()
+    sealed = seal(context.settings, secret)
     async with acquire(context.pool) as conn, conn.transaction():
         await accounts.lock_account(conn, identity.user_id)
-        if not await sql.insert_totp(conn, user_id=identity.user_id, secret=secret, now=context.clock()):
+        if not await sql.insert_totp(
+            conn, user_id=identity.user_id, secret=sealed.text, sealed_by=sealed.key, now=context.clock()
+        ):
             raise Conflict("Your second factor is on. Turn it off before you set up another.")
     return Enrolment(secret, pyotp.TOTP(secret).provisioning_uri(name=identity.email, issuer_name=ISSUER))
 
 
-async def confirm_enrolment(conn: Connection, user_id: int, code: str, now: datetime) -> list[str] | Refusal:
+async def confirm_enrolment(
+    settings: Settings, conn: Connection, user_id: int, code: str, now: datetime
+) -> list[str] | Refusal:
     """Turn the factor on with a first code of it: the recovery codes, which nobody can be told again.
 
     For a transaction that holds the account. A wrong code is counted, so its refusal is returned: raised inside it
     would undo that. Raises `Conflict` if nothing was begun.
     """
     row = await sql.lock_totp(conn, user_id)
-    if row is None or row["confirmed_at"] is not None:
+    secret = _secret_of(settings, user_id, row)
+    if row is None or row["confirmed_at"] is not None or secret is None:
         raise Conflict("Begin with a new secret.")
     if (refusal := _barred(row["failures"], row["failing_since"], now)) is not None:
         return refusal
-    step = _step_of(row["secret"], code, now)
+    step = _step_of(secret, code, now)
     if step is None:
         await sql.update_failed(conn, user_id, now, now - FAILING_SPAN)
         return TotpWrong(field="code")
@@ -89,7 +101,9 @@ async def confirm_enrolment(conn: Connection, user_id: int, code: str, now: date
     return codes
 
 
-async def check_code(conn: Connection, user_id: int, code: str | None, now: datetime) -> Refusal | None:
+async def check_code(
+    settings: Settings, conn: Connection, user_id: int, code: str | None, now: datetime
+) -> Refusal | None:
     """Take the second factor of a user who has one; what is wrong with it, or None.
 
     For a transaction that holds the account; a refusal is returned, as by `confirm_enrolment`.
@@ -101,7 +115,8 @@ async def check_code(conn: Connection, user_id: int, code: str | None, now: date
         return TotpRequired()
     if (refusal := _barred(row["failures"], row["failing_since"], now)) is not None:
         return refusal
-    step = _step_of(row["secret"], code, now)
+    secret = _secret_of(settings, user_id, row)
+    step = None if secret is None else _step_of(secret, code, now)
     if step is not None and step > row["last_step"]:
         await sql.update_taken(conn, user_id, step)
         return None
@@ -109,16 +124,21 @@ async def check_code(conn: Connection, user_id: int, code: str | None, now: date
         await sql.update_taken(conn, user_id, row["last_step"])
         await _audit(conn, now, "totp.recovery_code_used", user_id, user_id)
         return None
+    if secret is None:
+        return TotpWrong(
+            "Your second factor cannot be read here any more. Log in with a recovery code, or ask your club to take it away.",
+            field="totp",
+        )
     await sql.update_failed(conn, user_id, now, now - FAILING_SPAN)
     return TotpWrong(field="totp")
 
 
-async def turn_off(conn: Connection, user_id: int, code: str, now: datetime) -> Refusal | None:
+async def turn_off(settings: Settings, conn: Connection, user_id: int, code: str, now: datetime) -> Refusal | None:
     """Ask for no second factor any more, given a last code of it; returns as `check_code`. Raises `Conflict`."""
     row = await sql.lock_totp(conn, user_id)
     if row is None or row["confirmed_at"] is None:
         raise Conflict("Your second factor is not on.")
-    refusal = await check_code(conn, user_id, code, now)
+    refusal = await check_code(settings, conn, user_id, code, now)
     if refusal is None:
         await sql.delete_totp(conn, user_id)
         await _audit(conn, now, "totp.disabled", user_id, user_id)
@@ -143,6 +163,16 @@ async def reset_for_member(context: Context, actor: Identity, club_id: int, user
             raise NotFound("This member has no second factor.")
         await accounts.update_sessions_ended(conn, user_id)
         await _audit(conn, now, "totp.reset", actor.user_id, user_id, club_id=club_id)
+
+
+def _secret_of(settings: Settings, user_id: int, row: asyncpg.Record | None) -> str | None:
+    """The secret that a row holds; None without a row, and where the key that sealed it is not set any more."""
+    if row is None:
+        return None
+    secret = unseal(settings, row["secret"], row["sealed_by"])
+    if secret is None:
+        log.warning("second_factor_unreadable", user_id=user_id, key=row["sealed_by"])
+    return secret
 
 
 def _step_of(secret: str, code: str, now: datetime) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -14,8 +15,11 @@ import pytest
 from litestar import Litestar
 
 from server.app import create_app
+from server.doctor import examine
 from server.settings import Settings
 from server.usecases import accounts
+from server.usecases.housekeeping import clear_away
+from server.usecases.sealing import reseal, unseal
 from server.usecases.seed import DEMO_PASSWORD
 from server.usecases.totp import FAILING_SPAN, MOST_FAILURES, RECOVERY_CODES
 from tests.conftest import FrozenClock
@@ -37,6 +41,7 @@ class Phone:
     """An authenticator app."""
 
     def __init__(self, secret: str, clock: FrozenClock) -> None:
+        self.secret = secret
         self._totp = pyotp.TOTP(secret)
         self._clock = clock
 
@@ -180,6 +185,70 @@ async def test_a_cookie_session_goes_on_in_cookies(people: People, clock: Frozen
         assert set(answer.json()) == {"csrf_token", "expires_in", "user", "recovery_codes"}
         client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
         assert (await client.get("/api/auth/me")).json()["email"] == STAFF
+
+
+# -- how its secret is kept ---------------------------------------------------------------------------------
+
+
+async def test_the_database_alone_tells_no_secret(people: People, clock: FrozenClock, app: Litestar) -> None:
+    begun = (await people.staff.ask("POST", PATH, {"password": DEMO_PASSWORD})).json()
+    row = await app.state.context.pool.fetchrow("SELECT * FROM totp")
+    assert begun["secret"] not in str(dict(row))
+    assert unseal(app.state.context.settings, row["secret"], row["sealed_by"]) == begun["secret"]
+
+
+async def test_a_secret_from_before_they_were_sealed_is_good_and_gets_sealed(
+    people: People, clock: FrozenClock, app: Litestar
+) -> None:
+    context = app.state.context
+    phone, _ = await enrol(people.staff, clock)
+    await context.pool.execute("UPDATE totp SET secret = $1, sealed_by = NULL", phone.secret)
+    clock.advance(STEP)
+    assert (await login(people.stranger, totp=phone.code())).status_code == 200
+
+    await clear_away(context)
+
+    assert await context.pool.fetchval("SELECT secret FROM totp") != phone.secret
+    assert await reseal(context, limit=10) == 0, "nothing is left"
+    clock.advance(STEP)
+    assert (await login(people.stranger, totp=phone.code())).status_code == 200
+
+
+async def test_while_keys_are_exchanged_secrets_of_both_are_read_and_the_old_ones_sealed_anew(
+    people: People, clock: FrozenClock, app: Litestar, settings: Settings
+) -> None:
+    phone, _ = await enrol(people.staff, clock)
+    planned = replace(settings, jwt_secret=secrets.token_hex(32), jwt_secret_previous=settings.jwt_secret)
+    assert await enters(planned, clock, phone), "before it is sealed anew"
+    (finding,) = [one for one in await examine(planned, processes=1) if one.name.startswith("second factors")]
+    assert finding.trouble == "1 are not sealed with JWT_SECRET yet; run `courtside reseal`, or a worker."
+
+    assert await reseal(replace(app.state.context, settings=planned), limit=10) == 1
+
+    assert await enters(planned, clock, phone)
+    assert await enters(replace(planned, jwt_secret_previous=""), clock, phone), "and with the new key alone"
+
+
+async def test_without_its_key_a_recovery_code_lets_in_and_nobody_is_barred(
+    people: People, clock: FrozenClock, settings: Settings
+) -> None:
+    phone, codes = await enrol(people.staff, clock)
+    clock.advance(STEP)
+    made = create_app(replace(settings, jwt_secret=secrets.token_hex(32)), clock=clock)
+    async with running(made), client_of(made) as client:
+        for _ in range(MOST_FAILURES + 1):
+            answer = await login(client, totp=phone.code())
+            assert problem(answer) == (401, "totp_wrong", ["totp"])
+            assert "a recovery code" in answer.json()["detail"]
+        assert (await login(client, totp=codes[0])).status_code == 200
+
+
+async def enters(settings: Settings, clock: FrozenClock, phone: Phone) -> bool:
+    """Whether the phone's next code lets staff in where these settings hold."""
+    clock.advance(STEP)
+    made = create_app(settings, clock=clock)
+    async with running(made), client_of(made) as client:
+        return (await login(client, totp=phone.code())).status_code == 200
 
 
 # -- staff -------------------------------------------------------------------------------------------------

@@ -11,12 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import pyotp
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as Refused
 
 from server.context import Context
 from server.domain.errors import SlotTaken
+from server.domain.people import Identity
 from server.embedded.process import free_port
 from server.embedded.valkey import server_program
 from server.recovery.backup import take_backup
@@ -25,6 +27,7 @@ from server.settings import Settings
 from server.sql.connection import create_pool
 from server.usecases.notifications import deliver_due
 from server.usecases.seed import DEMO_PASSWORD, seed_demo
+from server.usecases.totp import begin_enrolment
 from tests.blocks import ROOT, Blocks
 from tests.edge.conftest import StartServer, eventually
 from tests.edge.conftest import start_server as start_server  # noqa: PLC0414 - a fixture
@@ -149,11 +152,28 @@ async def test_data_that_were_lost_are_restored(
                 await pool.execute(f"DROP DATABASE {database} WITH (FORCE)")
 
 
+def with_factor(phone: pyotp.TOTP, counter_offset: int) -> dict[str, str]:
+    """What staff log in with; a code is good once, so each login takes the next one, which a clock may be ahead by."""
+    code = phone.at(datetime.now(UTC), counter_offset=counter_offset)
+    return {"email": "staff@courtside.example", "password": DEMO_PASSWORD, "totp": code}
+
+
+async def second_factor(context: Context) -> pyotp.TOTP:
+    """Give staff of the demo club a second factor; the phone."""
+    real = replace(context, clock=lambda: datetime.now(UTC))
+    user_id = await context.pool.fetchval("SELECT id FROM users WHERE email = 'staff@courtside.example'")
+    staff = Identity(user_id=user_id, email="", name="", verified=True, session_version=1)
+    phone = pyotp.TOTP((await begin_enrolment(real, staff)).secret)
+    await context.pool.execute("UPDATE totp SET confirmed_at = now()")
+    return phone
+
+
 @pytest.mark.timeout(120)
 async def test_a_leaked_secret_is_worth_nothing_once_it_is_changed(
     blocks: Blocks, run: RunBlock, context: Context, settings: Settings, start_server: StartServer
 ) -> None:
     await seed_demo(context)
+    phone = await second_factor(context)
     server = start_server(settings)
     login = {"email": "player@courtside.example", "password": DEMO_PASSWORD}
     session = httpx.post(f"{server.url}/api/auth/login", json=login).json()
@@ -163,11 +183,47 @@ async def test_a_leaked_secret_is_worth_nothing_once_it_is_changed(
     server.stop()
 
     secret = (await run()).strip()
+    await run(NEW_SECRET=secret)
     again = start_server(settings, JWT_SECRET=secret)
     assert httpx.get(f"{again.url}/api/auth/me", headers=headers).status_code == 401
     await run()
     assert httpx.post(f"{again.url}/api/auth/refresh", json=renewing).status_code == 401
     assert await run(URL=again.url, OLD_TOKEN=token) == "401\n"
+    assert httpx.post(f"{again.url}/api/auth/login", json=with_factor(phone, 0)).status_code == 200
+
+
+@pytest.mark.timeout(120)
+async def test_a_key_is_changed_as_planned_and_nobody_is_logged_out(
+    blocks: Blocks, run: RunBlock, context: Context, settings: Settings, start_server: StartServer
+) -> None:
+    await seed_demo(context)
+    phone = await second_factor(context)
+    server = start_server(settings)
+    folder = server.log.parent  # where the blocks are run
+    (folder / "serve.pid").write_text(str(server.process.pid))
+    reaped = asyncio.create_task(
+        asyncio.to_thread(server.process.wait)
+    )  # it is our child: without that it stays a zombie
+    port, me = str(server.port), f"{server.url}/api/auth/me"
+    login = {"email": "player@courtside.example", "password": DEMO_PASSWORD}
+    first = httpx.post(f"{server.url}/api/auth/login", json=login).json()
+    with httpx.Client(transport=httpx.HTTPTransport(retries=10)) as client:
+
+        def is_in(session: dict[str, str]) -> bool:
+            return client.get(me, headers={"Authorization": f"Bearer {session['access_token']}"}).status_code == 200
+
+        await run(PORT=port)
+        await reaped
+        assert is_in(first)
+        await run(PORT=port)
+        assert is_in(first)
+        second = client.post(f"{server.url}/api/auth/login", json=login).json()
+        assert client.post(f"{server.url}/api/auth/login", json=with_factor(phone, 0)).status_code == 200
+        assert (await run(PORT=port)).startswith("ok      second factors are sealed")
+        assert is_in(second)
+        assert not is_in(first), "a day has passed, as far as the old key is concerned"
+        assert client.post(f"{server.url}/api/auth/login", json=with_factor(phone, 1)).status_code == 200
+    assert not (folder / "key.old").exists()
 
 
 async def test_a_rush_for_one_hour_settles_and_leaves_no_queue(blocks: Blocks, run: RunBlock, context: Context) -> None:
