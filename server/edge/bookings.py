@@ -170,11 +170,7 @@ async def list_bookings(request: Request[Any, Any, Any]) -> Response[BookingPage
         may_see(request, club)
     bookings: Bookings = request.app.state.bookings
     status, after, limit = query.status, _cursor(query.cursor), query.limit + 1
-    during = Interval(
-        _moment(query.since, club, "from") or ALWAYS.start, _moment(query.until, club, "to") or ALWAYS.end
-    )
-    if during.end < during.start:
-        raise BadTime("The end must not be before the start.", field="to")
+    during = during_of(query.since, query.until, club)
     if query.everyone:
         require_staff(request, club.club_id)
         found = await bookings.list_of_club(club.club_id, status=status, during=during, after=after, limit=limit)
@@ -185,7 +181,7 @@ async def list_bookings(request: Request[Any, Any, Any]) -> Response[BookingPage
     clubs = {club_id: await catalogues.even_retired(club_id) for club_id in {booking.club_id for booking in page}}
     views = [view_of(booking, clubs[booking.club_id]) for booking in page]
     last = page[-1] if len(found) > query.limit else None
-    return encoded(BookingPage(views, _cursor_after(last) if last is not None else None), 200)
+    return encoded(BookingPage(views, cursor_after(last) if last is not None else None), 200)
 
 
 @get("/api/bookings/{booking_id:uuid}", responses=problems(errors.NotFound), tags=["bookings"], summary="A booking")
@@ -270,6 +266,14 @@ def wanted_of(data: NewBooking) -> Wanted:
     )
 
 
+def during_of(since: str | None, until: str | None, catalogue: Catalogue) -> Interval:
+    """From `from` to `to`, local days or instants; what is left out is always. Raises `BadTime`."""
+    during = Interval(_moment(since, catalogue, "from") or ALWAYS.start, _moment(until, catalogue, "to") or ALWAYS.end)
+    if during.end < during.start:
+        raise BadTime("The end must not be before the start.", field="to")
+    return during
+
+
 def _moment(text: str | None, catalogue: Catalogue, field: str) -> datetime | None:
     if text is None:
         return None
@@ -282,7 +286,8 @@ def _moment(text: str | None, catalogue: Catalogue, field: str) -> datetime | No
     return parse_instant(text, catalogue.tz, field=field)
 
 
-def _cursor_after(booking: Booking) -> str:
+def cursor_after(booking: Booking) -> str:
+    """The `next` of a page that ends with this booking."""
     return cursor_of(booking.interval.start, booking.id)
 
 

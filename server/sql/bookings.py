@@ -80,15 +80,28 @@ LIST_OF_CLUB = f"""
 SELECT {BOOKING_COLUMNS} FROM bookings b
 WHERE b.club_id = $1 AND ($2::text IS NULL OR b.status = $2)
   AND b.end_ts > $3 AND b.start_ts < $4 AND (b.start_ts, b.id) > ($5, $6)
-ORDER BY b.start_ts, b.id LIMIT $7
+  AND ($7::text IS NULL OR EXISTS (
+    SELECT FROM users u WHERE u.id = b.user_id AND position(lower($7) IN lower(u.email || ' ' || u.name)) > 0
+  ))
+ORDER BY b.start_ts, b.id LIMIT $8
 """
 
 
 async def list_of_club(
-    conn: Connection, club_id: int, *, status: str | None, during: Interval, after: tuple[datetime, UUID], limit: int
+    conn: Connection,
+    club_id: int,
+    *,
+    status: str | None,
+    during: Interval,
+    search: str | None,
+    after: tuple[datetime, UUID],
+    limit: int,
 ) -> list[Booking]:
-    """The club's bookings that overlap the interval, in the order of their start, from `after` on."""
-    rows = await conn.fetch(LIST_OF_CLUB, club_id, status, during.start, during.end, *after, limit)
+    """The club's bookings that overlap the interval, in the order of their start, from `after` on.
+
+    With `search` only those of people whose address or name contains it.
+    """
+    rows = await conn.fetch(LIST_OF_CLUB, club_id, status, during.start, during.end, *after, search, limit)
     return [booking_of(row) for row in rows]
 
 

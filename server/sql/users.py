@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import asyncpg
@@ -28,6 +29,18 @@ async def list_people(
 ) -> list[asyncpg.Record]:
     """Up to `limit` members of a club with ids above `after` whose address or name contains `search`."""
     rows: list[asyncpg.Record] = await conn.fetch(LIST_PEOPLE, club_id, after, search, limit)
+    return rows
+
+
+LIST_NAMES = """
+SELECT id, name, CASE WHEN erased_at IS NULL THEN email ELSE '' END AS email
+FROM users WHERE id = ANY($1::bigint[])
+"""
+
+
+async def list_names(conn: Connection, user_ids: Collection[int]) -> list[asyncpg.Record]:
+    """Who these people are, members or not: id, name, email, both empty for whoever was forgotten."""
+    rows: list[asyncpg.Record] = await conn.fetch(LIST_NAMES, list(user_ids))
     return rows
 
 

@@ -251,13 +251,14 @@ class Bookings:
         *,
         status: str | None,
         during: Interval = ALWAYS,
+        search: str | None = None,
         after: tuple[datetime, UUID] | None,
         limit: int,
     ) -> Sequence[Booking]:
-        """All bookings of a club, for its staff; otherwise as `list_own`."""
+        """All bookings of a club, for its staff; with `search` of people whose address or name contains it."""
         async with acquire(self._context.pool) as conn:
             return await sql.list_of_club(
-                conn, club_id, status=status, during=during, after=after or FIRST_PAGE, limit=limit
+                conn, club_id, status=status, during=during, search=search, after=after or FIRST_PAGE, limit=limit
             )
 
     # -- inside ------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import asyncpg
@@ -36,6 +37,14 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
 
+class Named(msgspec.Struct, frozen=True):
+    """Who somebody is; name and address are empty once that person was forgotten."""
+
+    id: int
+    name: str
+    email: str
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What to change of a member; what is unset stays. A tier of None takes it away."""
 
@@ -54,6 +63,15 @@ async def list_users(
         rows = await users.list_people(conn, club_id=club_id, after=after, search=search or None, limit=limit + 1)
     people = [_person(row) for row in rows[:limit]]
     return people, people[-1].id if len(rows) > limit else None
+
+
+async def names_of(context: Context, user_ids: Collection[int]) -> dict[int, Named]:
+    """Who these people are, members or not, by id; for the staff who have to do with them."""
+    if not user_ids:
+        return {}
+    async with acquire(context.pool) as conn:
+        rows = await users.list_names(conn, set(user_ids))
+    return {row["id"]: Named(**row) for row in rows}
 
 
 async def show_user(context: Context, *, club_id: int, user_id: int) -> Person:

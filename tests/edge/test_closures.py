@@ -29,6 +29,7 @@ async def test_a_closure_is_answered_read_and_on_the_grid(people: People) -> Non
     made = await people.staff.make(PATH, closing())
     assert made == {
         "id": made["id"],
+        "version": 1,
         "court_ids": [1, 5],
         "start_ts": f"{DAY}T09:00:00+01:00",
         "end_ts": f"{DAY}T12:00:00+01:00",

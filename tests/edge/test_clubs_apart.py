@@ -20,7 +20,10 @@ FORBIDDEN: list[tuple[str, str, Any]] = [
     *(("GET", f"/api/admin/{part}/1", None) for part in PARTS),
     *(("PATCH", f"/api/admin/{part}/1", {"name": "Mine"}) for part in PARTS),
     *(("DELETE", f"/api/admin/{part}/1", None) for part in PARTS),
-    *(("GET", f"/api/admin/{part}", None) for part in ("users", "closures", "hours", "hours/exceptions", "screens")),
+    *(
+        ("GET", f"/api/admin/{part}", None)
+        for part in ("users", "bookings", "closures", "hours", "hours/exceptions", "screens")
+    ),
     ("PUT", "/api/admin/hours", {"hours": []}),
     ("POST", "/api/admin/closures", CLOSURE),
     ("GET", "/api/bookings?everyone=true", None),

@@ -318,6 +318,7 @@ class Administrator(Teller):
 
     def look_after_people(self) -> None:
         """Members, who waits, what is set aside."""
+        self.ask("GET", "/api/admin/bookings", "/api/admin/bookings?search=player")
         self.ask("GET", "/api/admin/users")
         body = {"email": f"desk-{RUN}-{uuid.uuid4().hex[:8]}@example.com", "name": "Desk"}
         made = self.ask("POST", "/api/admin/users", body=body, ok=(201,))

@@ -3,6 +3,7 @@
 from server.edge.admin import (
     api_keys,
     audit,
+    bookings,
     closures,
     clubs,
     coaches,
@@ -26,6 +27,7 @@ handlers = [
     *equipment.handlers,
     *hours.handlers,
     *rules.handlers,
+    *bookings.handlers,
     *closures.handlers,
     *users.handlers,
     *screens.handlers,

@@ -14,6 +14,7 @@ from server.domain import errors
 from server.domain.bookings import Accepted, Closure
 from server.domain.catalogue import Catalogue
 from server.domain.slots import isoformat
+from server.edge.admin.bookings import DeskBooking, desk_views
 from server.edge.admin.wire import ClubQuery, club_of, created, if_match, tagged
 from server.edge.cursors import cursor_of, place_of_cursor
 from server.edge.errors import problems
@@ -59,6 +60,7 @@ class ClosureView(msgspec.Struct, frozen=True, kw_only=True):
     """A closure. `cancelled` are the bookings that it has just cancelled."""
 
     id: UUID
+    version: int
     court_ids: tuple[int, ...]
     start_ts: str
     end_ts: str
@@ -67,9 +69,9 @@ class ClosureView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AffectedBookings(msgspec.Struct, frozen=True):
-    """The bookings that a closure would cancel."""
+    """The bookings that a closure would cancel, with whose they are."""
 
-    items: list[BookingView]
+    items: list[DeskBooking]
     next: None = None
 
 
@@ -101,7 +103,7 @@ async def preview_closure(request: Request[Any, Any, Any], data: JSONBody[Closur
     club = await club_of(request)
     require_staff(request, club.club_id)
     affected = await _closures(request).preview(club.club_id, _wanted(data))
-    return AffectedBookings([view_of(booking, club) for booking in affected])
+    return AffectedBookings(await desk_views(request, affected, club))
 
 
 @post(
@@ -225,6 +227,7 @@ def _wanted(data: ClosureDraft) -> WantedClosure:
 def _view(closure: Closure, club: Catalogue, cancelled: list[BookingView] | None = None) -> ClosureView:
     return ClosureView(
         id=closure.id,
+        version=closure.version,
         court_ids=closure.court_ids,
         start_ts=isoformat(closure.interval.start, club.tz),
         end_ts=isoformat(closure.interval.end, club.tz),

@@ -17,6 +17,8 @@ export interface Wanted {
   readonly end_ts: string
   readonly coach_id: number | null
   readonly equipment: { equipment_id: number; quantity: number }[]
+  /** Whom it is for; null for oneself. Others are for staff. */
+  readonly user_email: string | null
 }
 
 /** How full each day is, from one local day to another. */
@@ -54,7 +56,7 @@ export const quoteQuery = (wanted: Wanted) =>
   })
 
 export async function quote(wanted: Wanted, signal?: AbortSignal): Promise<Price> {
-  const body = { ...wanted, user_email: null, waitlist: false, expected_total: null }
+  const body = { ...wanted, waitlist: false, expected_total: null }
   return content(await api.POST("/api/quotes", { body, ...(signal ? { signal } : {}) }))
 }
 
@@ -85,6 +87,6 @@ export const mineQuery = (club: string, date: string) =>
 
 /** Book at the price that was shown. The same key books once, however often it is sent. */
 export async function book(wanted: Wanted, total: number, key: string): Promise<Booking> {
-  const body = { ...wanted, user_email: null, waitlist: false, expected_total: total }
+  const body = { ...wanted, waitlist: false, expected_total: total }
   return content(await api.POST("/api/bookings", { body, params: { header: { "Idempotency-Key": key } } }))
 }

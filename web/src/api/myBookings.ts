@@ -48,13 +48,13 @@ export const pastQuery = infiniteQueryOptions({
   staleTime: 0,
 })
 
-/** What a booking would cost there. What is taken at the moment is no matter to it. */
-export const moveQuoteQuery = (booking: Booking, move: Move) =>
+/** What a booking would cost there; `email` names its owner, if somebody else. What is taken is no matter to it. */
+export const moveQuoteQuery = (booking: Booking, move: Move, email?: string) =>
   queryOptions({
     queryKey: ["quote", "move", booking.id, move],
     queryFn: async ({ signal }) => {
       const { coach_id, equipment } = booking
-      const body = { ...move, coach_id, equipment, user_email: null, waitlist: false, expected_total: null }
+      const body = { ...move, coach_id, equipment, user_email: email ?? null, waitlist: false, expected_total: null }
       return content(await api.POST("/api/quotes", { body, signal }))
     },
     staleTime: 0,

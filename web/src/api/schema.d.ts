@@ -1205,6 +1205,26 @@ export interface paths {
         patch: operations["admin_change_rule"];
         trace?: never;
     };
+    "/api/admin/bookings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The club's bookings
+         * @description The club's bookings with whose they are, in the order of their start. For staff.
+         */
+        get: operations["admin_list_desk"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/closures/preview": {
         parameters: {
             query?: never;
@@ -2994,6 +3014,47 @@ export interface components {
             max_lead?: number | null;
         };
         /**
+         * DeskPage
+         * @description Bookings in the order of their start; send `next` as `cursor` for those that follow.
+         */
+        DeskPage: {
+            items: components["schemas"]["DeskBooking"][];
+            next: string | null;
+        };
+        /**
+         * DeskBooking
+         * @description A booking as the club's staff see it.
+         */
+        DeskBooking: {
+            /** Format: uuid */
+            id: string;
+            grid_ref: string;
+            /** @enum {unknown} */
+            status: "cancelled" | "confirmed";
+            club: string;
+            court_id: number;
+            start_ts: string;
+            end_ts: string;
+            coach_id: number | null;
+            equipment: components["schemas"]["EquipmentItem"][];
+            price: components["schemas"]["Price"];
+            user_id: number;
+            cancel_until: string;
+            revision: number;
+            created_at: string;
+            cancelled_at: string | null;
+            booker: components["schemas"]["Named"];
+        };
+        /**
+         * Named
+         * @description Who somebody is; name and address are empty once that person was forgotten.
+         */
+        Named: {
+            id: number;
+            name: string;
+            email: string;
+        };
+        /**
          * ClosureDraft
          * @description Courts to close.
          */
@@ -3010,10 +3071,10 @@ export interface components {
         };
         /**
          * AffectedBookings
-         * @description The bookings that a closure would cancel.
+         * @description The bookings that a closure would cancel, with whose they are.
          */
         AffectedBookings: {
-            items: components["schemas"]["BookingView"][];
+            items: components["schemas"]["DeskBooking"][];
             /** @default null */
             next: null;
         };
@@ -3032,6 +3093,7 @@ export interface components {
         ClosureView: {
             /** Format: uuid */
             id: string;
+            version: number;
             court_ids: number[];
             start_ts: string;
             end_ts: string;
@@ -5422,6 +5484,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AdminRule"];
+                };
+            };
+        };
+    };
+    admin_list_desk: {
+        parameters: {
+            query?: {
+                club?: string | null;
+                status?: ("cancelled" | "confirmed") | null;
+                from?: string | null;
+                to?: string | null;
+                /** @description Part of a name or of an address. */
+                search?: string | null;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskPage"];
                 };
             };
         };

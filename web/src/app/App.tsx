@@ -1,16 +1,12 @@
-import { type ComponentType, lazy, type RefObject, Suspense, useEffect, useRef } from "react"
+import { type ComponentType, type RefObject, Suspense, useEffect, useRef } from "react"
 import { Link, Route, Switch, useLocation } from "wouter"
 import { GridPage } from "../features/grid/GridPage"
 import { Offers } from "../features/waitlist/Offers"
+import { later } from "../ui/later"
 import { Page } from "../ui/Page"
 import { words } from "../words/words"
 import { ErrorBoundary } from "./ErrorBoundary"
 import { Shell } from "./Shell"
-
-/** A page that is fetched when it is first opened: only the grid is there at once. */
-function later<Name extends string>(name: Name, load: () => Promise<Record<Name, ComponentType>>) {
-  return lazy(async () => ({ default: (await load())[name] }))
-}
 
 /** Every address of the page. The server answers each with the page: see PAGES in server/edge/page.py. */
 const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
@@ -22,8 +18,7 @@ const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
   ["/forgot", later("ForgotPage", () => import("../features/session/ForgotPage"))],
   ["/verify", later("VerifyPage", () => import("../features/session/VerifyPage"))],
   ["/reset", later("ResetPage", () => import("../features/session/ResetPage"))],
-  ["/admin/outbox", later("OutboxPage", () => import("../features/admin/OutboxPage"))],
-  ["/admin/screens", later("ScreensPage", () => import("../features/admin/ScreensPage"))],
+  ["/admin/*?", later("Staff", () => import("../features/admin/Staff"))],
 ]
 
 const Screen = later("ScreenPage", () => import("../features/screen/ScreenPage"))

@@ -1,6 +1,7 @@
 import { type ReactNode, useState } from "react"
 import { Link, useLocation } from "wouter"
 import { useClub } from "../api/useClub"
+import { useIsStaff } from "../api/useRole"
 import { useSession } from "../api/useSession"
 import { Button, buttonClass } from "../ui/Button"
 import { words } from "../words/words"
@@ -15,6 +16,7 @@ const NEXT: Readonly<Record<Theme, Theme>> = { auto: "light", light: "dark", dar
 export function Shell({ children, after }: { children: ReactNode; after: ReactNode }) {
   const { club } = useClub()
   const session = useSession()
+  const isStaff = useIsStaff(club)
   const [path] = useLocation()
   return (
     <>
@@ -30,6 +32,11 @@ export function Shell({ children, after }: { children: ReactNode; after: ReactNo
           <ThemeChoice />
           {session ? (
             <>
+              {isStaff && (
+                <Link href="/admin" className={buttonClass("quiet")}>
+                  {words.app.staff}
+                </Link>
+              )}
               <Link href="/bookings" className={buttonClass("quiet")}>
                 {words.app.bookings}
               </Link>

@@ -1,9 +1,9 @@
 import { booking, grid } from "./grid"
-import { outboxWords } from "./outbox"
 import { screenWords } from "./screen"
 
 /**
- * All that the page says. To translate it, write a file with the same keys and choose it in `words.ts`.
+ * All that the page says, but what it says to staff (`staff.ts`), which players need not fetch. To translate it, write
+ * files with the same keys and choose them in `words.ts` and `staff.ts`.
  * Plain and short: what happened, what it means, what to do.
  */
 export const en = {
@@ -16,6 +16,7 @@ export const en = {
     bookings: "My bookings",
     signIn: "Sign in",
     account: "Account",
+    staff: "Staff",
     ended: "You have been signed out.",
     theme: { auto: "Colours: as the device", light: "Colours: light", dark: "Colours: dark" },
     zone: (zone: string) => `Times are the club's (${zone}).`,
@@ -39,7 +40,6 @@ export const en = {
   grid,
   booking,
   screen: screenWords,
-  outbox: outboxWords,
   login: {
     title: "Sign in",
     email: "E-mail address",

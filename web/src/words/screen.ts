@@ -1,4 +1,4 @@
-/** The words of the wall screen and of the page where staff look after screens. */
+/** The words of the wall screen. */
 export const screenWords = {
   title: "Courts",
   starting: "Looking for the server …",
@@ -18,38 +18,5 @@ export const screenWords = {
     what: (address: string) => `Staff: sign in, open ${address} on your own device and type this code.`,
     waiting: "It goes on by itself once the code was approved. A new code comes every ten minutes.",
     unreachable: "The server cannot be reached. A code appears as soon as it can.",
-  },
-  admin: {
-    title: "Screens",
-    add: "Add a screen",
-    how: (address: string) =>
-      `Open ${address} in the screen's browser. It shows a code; type it here. At a club whose grid is public the address alone shows all courts; add ?pair to it to get a code, for a name or fewer courts.`,
-    code: "Code on the screen",
-    codeHint: "As it is shown; small letters will do.",
-    name: "Name",
-    nameHint: "Where it hangs, say: Foyer.",
-    all: "All courts, also those to come",
-    courts: "Courts it shows",
-    approve: "Approve the screen",
-    approved: (name: string) => `${name} is approved. It shows the courts within seconds.`,
-    none: "There are no screens yet.",
-    list: "The club's screens",
-    state: {
-      waiting: "approved, has not come for its key yet",
-      seen: (time: string) => `last seen ${time}`,
-      never: "not seen yet",
-      revoked: (time: string) => `shut out ${time}`,
-    },
-    showsAll: "all courts",
-    edit: "Change",
-    save: "Save",
-    cancel: "Cancel",
-    revoke: "Shut out",
-    revokeTitle: (name: string) => `Shut ${name} out?`,
-    revokeText: "It stops showing the courts within seconds, and needs a new code to come back.",
-    keep: "Keep it",
-    staffOnly: "This page is for the club's staff. Sign in with a staff account to use it.",
-    signIn: "Sign in",
-    changedMeanwhile: "Somebody else has changed this screen meanwhile. Here is how it is now; try again.",
   },
 } as const

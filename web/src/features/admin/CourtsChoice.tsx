@@ -1,13 +1,13 @@
 import { useState } from "react"
 import type { Court } from "../../api/catalogue"
-import { words } from "../../words/words"
+import { staff } from "../../words/staff"
 import styles from "./screens.module.css"
 
 /** Which courts a screen shows: all, or some. */
 export function CourtsChoice({ courts, chosen }: { courts: readonly Court[]; chosen: readonly number[] | null }) {
   const [all, setAll] = useState(chosen === null)
   const [picked, setPicked] = useState<ReadonlySet<number>>(() => new Set(chosen))
-  const says = words.screen.admin
+  const says = staff.screens
   return (
     <fieldset className={styles["choice"]}>
       <legend>{says.courts}</legend>

@@ -2,7 +2,7 @@ import { useState } from "react"
 import type { OutboxRow } from "../../api/outbox"
 import { Button } from "../../ui/Button"
 import { formatDate, formatTime } from "../../words/format"
-import { words } from "../../words/words"
+import { staff } from "../../words/staff"
 import styles from "./screens.module.css"
 
 interface Props {
@@ -14,7 +14,7 @@ interface Props {
 /** A mail or a job: what it is about, what became of it, and trying it again. */
 export function OutboxItem({ row, zone, onRetry }: Props) {
   const [busy, setBusy] = useState(false)
-  const says = words.outbox
+  const says = staff.outbox
   const at = (instant: string) => `${formatDate(instant, zone)}, ${formatTime(instant, zone)}`
   const name = says.kinds[row.kind] ?? row.kind
   const state = row.parked_at === null ? says.due(at(row.run_at)) : says.since(at(row.parked_at))
@@ -44,7 +44,7 @@ export function OutboxItem({ row, zone, onRetry }: Props) {
 }
 
 function aboutOf({ booking_id, entry_id, user_id }: OutboxRow): string[] {
-  const says = words.outbox.about
+  const says = staff.outbox.about
   return [
     ...(booking_id === null ? [] : [says.booking(booking_id)]),
     ...(entry_id === null ? [] : [says.entry(entry_id)]),

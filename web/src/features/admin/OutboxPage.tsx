@@ -3,41 +3,30 @@ import { useState } from "react"
 import type { Club } from "../../api/catalogue"
 import { type OutboxState, outboxQuery, retryRow } from "../../api/outbox"
 import { Problem } from "../../api/problem"
-import { useClub } from "../../api/useClub"
-import { useSession } from "../../api/useSession"
 import { Notice, Trouble } from "../../ui/Notice"
-import { Page } from "../../ui/Page"
-import { words } from "../../words/words"
+import { staff } from "../../words/staff"
 import { OutboxItem } from "./OutboxItem"
-import { StaffOnly } from "./StaffOnly"
+import { StaffPage } from "./StaffPage"
 import styles from "./screens.module.css"
 
 /** Where staff see which mails and jobs were set aside and why, and have them tried again. */
 export function OutboxPage() {
-  const session = useSession()
-  const { club, error } = useClub()
-  return (
-    <Page title={words.outbox.title}>
-      {error !== null && <Trouble error={error} />}
-      {session === null ? <StaffOnly signIn /> : club && <Outbox key={session.user.id} club={club} />}
-    </Page>
-  )
+  return <StaffPage title={staff.outbox.title}>{({ club }) => <Outbox club={club} />}</StaffPage>
 }
 
 function Outbox({ club }: { club: Club }) {
   const queries = useQueryClient()
   const [outcome, setOutcome] = useState<{ said: string } | { error: unknown } | null>(null)
   const { error } = useQuery(outboxQuery(club.slug, "parked"))
-  if (error instanceof Problem && error.status === 403) return <StaffOnly />
   if (error) return <Trouble error={error} />
 
   async function retry(id: string) {
     try {
       await retryRow(club.slug, id)
-      setOutcome({ said: words.outbox.retried })
+      setOutcome({ said: staff.outbox.retried })
     } catch (problem) {
       const gone = problem instanceof Problem && problem.status === 404
-      setOutcome(gone ? { said: words.outbox.gone } : { error: problem })
+      setOutcome(gone ? { said: staff.outbox.gone } : { error: problem })
     }
     await queries.invalidateQueries({ queryKey: ["admin", "outbox", club.slug] })
   }
@@ -61,7 +50,7 @@ interface RowsProps {
 
 function Rows({ club, state, onRetry }: RowsProps) {
   const { data: rows } = useQuery(outboxQuery(club.slug, state))
-  const says = words.outbox
+  const says = staff.outbox
   if (!rows) return null
   const nothing = state === "parked" ? says.noneParked : says.nonePending
   return (

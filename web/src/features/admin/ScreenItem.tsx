@@ -7,7 +7,7 @@ import { Button } from "../../ui/Button"
 import { Field } from "../../ui/Field"
 import { Notice, Trouble } from "../../ui/Notice"
 import { formatDate, formatTime } from "../../words/format"
-import { words } from "../../words/words"
+import { staff } from "../../words/staff"
 import { CourtsChoice, courtsOf } from "./CourtsChoice"
 import styles from "./screens.module.css"
 
@@ -24,7 +24,7 @@ export function ScreenItem({ screen, courts, club }: Props) {
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>(null)
   const question = useRef<HTMLDialogElement>(null)
-  const says = words.screen.admin
+  const says = staff.screens
   const titled = `screen-${screen.id}`
 
   async function run(change: () => Promise<void>) {
@@ -94,11 +94,11 @@ export function ScreenItem({ screen, courts, club }: Props) {
 
 function Refusal({ error }: { error: unknown }) {
   const changed = error instanceof Problem && error.status === 412
-  return changed ? <Notice trouble>{words.screen.admin.changedMeanwhile}</Notice> : <Trouble error={error} />
+  return changed ? <Notice trouble>{staff.changedMeanwhile}</Notice> : <Trouble error={error} />
 }
 
 function courtNames({ court_ids }: AdminScreen, courts: readonly Court[]): string {
-  if (court_ids === null) return words.screen.admin.showsAll
+  if (court_ids === null) return staff.screens.showsAll
   return courts
     .filter(({ id }) => court_ids.includes(id))
     .map(({ name }) => name)
@@ -106,7 +106,7 @@ function courtNames({ court_ids }: AdminScreen, courts: readonly Court[]): strin
 }
 
 function stateOf({ revoked_at, last_seen_at, paired }: AdminScreen, zone: string): string {
-  const says = words.screen.admin.state
+  const says = staff.screens.state
   const at = (instant: string) => `${formatDate(instant, zone)}, ${formatTime(instant, zone)}`
   if (revoked_at !== null) return says.revoked(at(revoked_at))
   if (!paired) return says.waiting

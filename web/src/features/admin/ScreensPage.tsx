@@ -1,39 +1,27 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query"
 import { useState } from "react"
 import { type Club, courtsQuery } from "../../api/catalogue"
-import { Problem } from "../../api/problem"
 import { approveScreen, type ScreenDraft, screensQuery } from "../../api/screens"
-import { useClub } from "../../api/useClub"
-import { useSession } from "../../api/useSession"
 import { Button } from "../../ui/Button"
 import { Field } from "../../ui/Field"
 import { Notice, Trouble } from "../../ui/Notice"
-import { Page } from "../../ui/Page"
-import { words } from "../../words/words"
+import { staff } from "../../words/staff"
 import { CourtsChoice, courtsOf } from "./CourtsChoice"
 import { ScreenItem } from "./ScreenItem"
-import { StaffOnly } from "./StaffOnly"
+import { StaffPage } from "./StaffPage"
 import styles from "./screens.module.css"
 
 /** Where staff let screens in, say what they show, and shut them out. */
 export function ScreensPage() {
-  const session = useSession()
-  const { club, error } = useClub()
-  return (
-    <Page title={words.screen.admin.title}>
-      {error !== null && <Trouble error={error} />}
-      {session === null ? <StaffOnly signIn /> : club && <Screens key={session.user.id} club={club} />}
-    </Page>
-  )
+  return <StaffPage title={staff.screens.title}>{({ club }) => <Screens club={club} />}</StaffPage>
 }
 
 function Screens({ club }: { club: Club }) {
   const { data: screens, error } = useQuery(screensQuery(club.slug))
   const { data: courts } = useQuery(courtsQuery(club.slug, club.config_version))
-  if (error instanceof Problem && error.status === 403) return <StaffOnly />
   if (error) return <Trouble error={error} />
   if (!screens || !courts) return null
-  const says = words.screen.admin
+  const says = staff.screens
   return (
     <div className={styles["columns"]}>
       <section aria-labelledby="list">
@@ -62,7 +50,7 @@ function Approval({ club, courts }: { club: Club; courts: Parameters<typeof Cour
   const [outcome, setOutcome] = useState<{ approved: string } | { error: unknown } | null>(null)
   const [busy, setBusy] = useState(false)
   const [round, setRound] = useState(0)
-  const says = words.screen.admin
+  const says = staff.screens
 
   async function approve(form: FormData) {
     const draft: ScreenDraft = {

@@ -1,16 +1,14 @@
 import { Link } from "wouter"
 import { Notice } from "../../ui/Notice"
-import { words } from "../../words/words"
+import { staff } from "../../words/staff"
 
 /** What others than staff see of a page for staff; signed out, with the way in. */
 export function StaffOnly({ signIn = false }: { signIn?: boolean }) {
   return (
     <Notice>
-      {words.screen.admin.staffOnly}{" "}
+      {staff.only}{" "}
       {signIn && (
-        <Link href={`/login?next=${encodeURIComponent(location.pathname + location.search)}`}>
-          {words.screen.admin.signIn}
-        </Link>
+        <Link href={`/login?next=${encodeURIComponent(location.pathname + location.search)}`}>{staff.signIn}</Link>
       )}
     </Notice>
   )

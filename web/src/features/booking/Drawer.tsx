@@ -1,9 +1,10 @@
-import { useEffect, useRef, useState } from "react"
+import { lazy, Suspense, useEffect, useRef, useState } from "react"
 import { Link } from "wouter"
 import type { Booking } from "../../api/bookings"
 import type { Club, Court } from "../../api/catalogue"
+import { useIsStaff } from "../../api/useRole"
 import type { Entry } from "../../api/waitlist"
-import type { Topic } from "../../live/protocol"
+import type { Cell, Topic } from "../../live/protocol"
 import { useRow } from "../../live/useLive"
 import { Button, buttonClass } from "../../ui/Button"
 import { Notice } from "../../ui/Notice"
@@ -20,6 +21,11 @@ import { Lines } from "./Lines"
 import { Order } from "./Order"
 import { Sheet } from "./Sheet"
 import { useBooking } from "./useBooking"
+import type { Whom } from "./whom"
+
+const AtDesk = lazy(async () => ({ default: (await import("../admin/AtDesk")).AtDesk }))
+/** What staff press to see whose it is. */
+const BOOKED: readonly Cell["k"][] = ["booked", "coaching"]
 
 export interface Props {
   readonly club: Club
@@ -45,22 +51,41 @@ export interface Props {
 /** Booking what is selected, or waiting for it: a sheet at the right, or at the bottom of a small window. */
 export function Drawer(props: Props) {
   const { club, topic, courts, scale, selection, mine, held, onClose } = props
+  const atDesk = useIsStaff(club)
   const booking = useBooking(topic, props.onPending)
   const [joined, setJoined] = useState<Entry | null>(null)
   const [done, setDone] = useState<string | null>(null)
+  const [whom, setWhom] = useState<Whom>(null)
   const there = takenBy(scale, useRow(topic, selection.court), selection)
   // While one's own booking is under way, what is there may be that.
   const standing = booking.busy ? null : (there?.cell ?? null)
   useWhenFreed(standing !== null, booking.forget)
+  const faster = useFaster(selection, standing)
   const court = courts.find(candidate => candidate.id === selection.court)
   const offered = held.get(standing?.ref ?? "")
   if (!court) return null
-  if (booking.booked) return <Done club={club} courts={courts} booking={booking.booked} onClose={onClose} />
+  if (booking.booked) return <Done {...props} booking={booking.booked} who={whom ? whom.name || whom.email : null} />
   if (joined) return <Joined entry={joined} onClose={onClose} />
   if (done !== null) return <Said said={done} onClose={onClose} />
+  if (atDesk && standing?.ref && !faster && BOOKED.includes(standing.k)) {
+    return (
+      <Suspense>
+        <AtDesk club={club} topic={topic} court={court} gridRef={standing.ref} onClose={onClose} />
+      </Suspense>
+    )
+  }
   if (mine.has(standing?.ref ?? "")) return <Said said={words.waitlist.yours} onClose={onClose} />
   if (offered) return <Offered entry={offered} onDone={setDone} onClose={onClose} />
-  return <Order {...props} court={court} booking={booking} standing={standing} onJoined={setJoined} />
+  const given = { court, booking, standing, faster, atDesk, whom, onWhom: setWhom, onJoined: setJoined }
+  return <Order {...props} {...given} />
+}
+
+/** Whether what is selected was free when it was chosen, and somebody has it now. */
+function useFaster({ court, from, until }: Selection, standing: Cell | null): boolean {
+  const chosen = `${court} ${from} ${until}`
+  const [first, setFirst] = useState({ chosen, free: standing === null })
+  if (first.chosen !== chosen) setFirst({ chosen, free: standing === null })
+  return standing !== null && first.chosen === chosen && first.free
 }
 
 /** Calls when what stood in the way is gone: what was said about it is not true any more. */
@@ -107,19 +132,31 @@ function Said({ said, next, onClose }: { said: string; next?: string; onClose: (
   )
 }
 
+interface DoneProps extends Pick<Props, "club" | "courts" | "onClose"> {
+  readonly booking: Booking
+  /** For whom, if for somebody else. */
+  readonly who: string | null
+}
+
 /** What has been booked. */
-function Done({ club, courts, booking, onClose }: Pick<Props, "club" | "courts" | "onClose"> & { booking: Booking }) {
+function Done({ club, courts, booking, who, onClose }: DoneProps) {
   const name = courts.find(court => court.id === booking.court_id)?.name ?? ""
+  const span = formatSpan(booking.start_ts, booking.end_ts, club.zone)
+  const said = who === null ? words.booking.done(name, span) : words.booking.doneFor(who, name, span)
   return (
     <Sheet title={words.booking.title} onClose={onClose}>
-      <Notice>{words.booking.done(name, formatSpan(booking.start_ts, booking.end_ts, club.zone))}</Notice>
+      <Notice>{said}</Notice>
       <Lines price={booking.price} />
-      <p>{words.booking.cancelBy(momentOf(booking.cancel_until, club.zone))}</p>
+      {who === null && <p>{words.booking.cancelBy(momentOf(booking.cancel_until, club.zone))}</p>}
       <p className={styles["actions"]}>
-        <CalendarLink booking={booking.id} />
-        <Link href="/bookings" className={buttonClass()}>
-          {words.booking.toBookings}
-        </Link>
+        {who === null && (
+          <>
+            <CalendarLink booking={booking.id} />
+            <Link href="/bookings" className={buttonClass()}>
+              {words.booking.toBookings}
+            </Link>
+          </>
+        )}
         <Button look="primary" onClick={onClose}>
           {words.booking.close}
         </Button>

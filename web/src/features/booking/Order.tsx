@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query"
-import { useState } from "react"
+import { lazy, Suspense, useState } from "react"
 import { Link } from "wouter"
 import { availabilityQuery, quoteQuery, type Wanted } from "../../api/bookings"
-import type { Court } from "../../api/catalogue"
+import type { Club, Court } from "../../api/catalogue"
 import { useSession } from "../../api/useSession"
 import type { Entry } from "../../api/waitlist"
 import type { Cell } from "../../live/protocol"
@@ -21,6 +21,9 @@ import { Lines } from "./Lines"
 import { codeOf, sentenceFor } from "./refusals"
 import { Sheet } from "./Sheet"
 import type { useBooking } from "./useBooking"
+import type { Whom } from "./whom"
+
+const ForWhom = lazy(async () => ({ default: (await import("../admin/ForWhom")).ForWhom }))
 
 /** What is refused so may be waited for with coach and equipment. */
 const WAITED: readonly string[] = ["coach_unavailable", "equipment_unavailable"]
@@ -31,28 +34,27 @@ interface OrderProps extends Props {
   /** What somebody has there, if anything. */
   readonly standing: Cell | null
   readonly onJoined: (entry: Entry) => void
+  /** Whether it was free when it was selected, and somebody has it now. */
+  readonly faster: boolean
+  /** Whether staff may book it for others. */
+  readonly atDesk: boolean
+  readonly whom: Whom
+  readonly onWhom: (whom: Whom) => void
 }
 
 /** Choosing and sending an order; or waiting, where somebody has the court. */
 export function Order(props: OrderProps) {
-  const { club, topic, courts, scale, selection, court, standing, total, onChange, onClose } = props
+  const { club, topic, courts, scale, selection, court, standing, total, whom, onChange, onWhom, onClose } = props
   const { error, busy, submit, forget } = props.booking
   const signedIn = useSession() !== null
   const [extras, setExtras] = useState<Extras>({ coach_id: props.coach, equipment: {} })
-  const wanted = wantedOf(selection, extras)
-  const availability = useQuery({
-    ...availabilityQuery(club.slug, wanted.start_ts, wanted.end_ts),
-    enabled: signedIn,
-    placeholderData: known => known,
-  })
-  const quote = useQuery({ ...quoteQuery(wanted), enabled: signedIn, placeholderData: known => known })
-  const faster = useFaster(selection, standing)
+  const wanted = wantedOf(selection, extras, whom)
+  const { availability, quote, fresh } = useOffer(club, wanted, signedIn, whom !== undefined)
   const money = (minor: number) => formatMoney(minor, club.currency)
   const trouble = error ?? quote.error
   const taken = standing !== null || codeOf(trouble) === "slot_taken"
   const wait = taken || WAITED.includes(codeOf(trouble) ?? "")
   const priced = quote.data ?? null
-  const fresh = quote.isPlaceholderData ? null : priced
   return (
     <Sheet title={words.booking.title} onClose={onClose}>
       <p className={styles["what"]}>
@@ -60,9 +62,7 @@ export function Order(props: OrderProps) {
         {formatTimes(selection.from, selection.until, club.zone)}
       </p>
       {trouble !== null && trouble !== undefined && <Notice trouble>{sentenceFor(trouble)}</Notice>}
-      {standing && !trouble && (
-        <Notice trouble={faster}>{faster ? words.booking.refusals.slot_taken : sayTaken(standing, club.zone)}</Notice>
-      )}
+      {standing && !trouble && <Standing cell={standing} faster={props.faster} zone={club.zone} />}
       {taken && signedIn && (
         <Alternatives
           club={club}
@@ -74,6 +74,18 @@ export function Order(props: OrderProps) {
           busy={busy}
           onBook={(other, total) => void submit(other, total)}
         />
+      )}
+      {props.atDesk && (
+        <Suspense>
+          <ForWhom
+            club={club}
+            whom={whom}
+            onWhom={next => {
+              forget()
+              onWhom(next)
+            }}
+          />
+        </Suspense>
       )}
       <Choices
         club={club}
@@ -105,7 +117,7 @@ export function Order(props: OrderProps) {
           </Button>
         </p>
       )}
-      {wait && signedIn && (
+      {wait && signedIn && whom === null && (
         <WaitPanel
           key={`${selection.court} ${selection.from}`}
           club={club}
@@ -118,6 +130,17 @@ export function Order(props: OrderProps) {
       {!signedIn && <Stranger waits={taken} about={total === null ? null : money(total)} />}
     </Sheet>
   )
+}
+
+/** What can be had with it, and what it costs: `fresh` is the price of just this, once it is known. */
+function useOffer(club: Club, wanted: Wanted, signedIn: boolean, clear: boolean) {
+  const availability = useQuery({
+    ...availabilityQuery(club.slug, wanted.start_ts, wanted.end_ts),
+    enabled: signedIn,
+    placeholderData: known => known,
+  })
+  const quote = useQuery({ ...quoteQuery(wanted), enabled: signedIn && clear, placeholderData: known => known })
+  return { availability, quote, fresh: clear && !quote.isPlaceholderData ? (quote.data ?? null) : null }
 }
 
 /** For whoever is not signed in: the way to do so, and back. */
@@ -136,12 +159,8 @@ function Stranger({ about, waits }: { about: string | null; waits: boolean }) {
   )
 }
 
-/** Whether what is selected was free when it was chosen, and somebody has it now. */
-function useFaster({ court, from, until }: Selection, standing: Cell | null): boolean {
-  const chosen = `${court} ${from} ${until}`
-  const [first, setFirst] = useState({ chosen, free: standing === null })
-  if (first.chosen !== chosen) setFirst({ chosen, free: standing === null })
-  return standing !== null && first.chosen === chosen && first.free
+function Standing({ cell, faster, zone }: { cell: Cell; faster: boolean; zone: string }) {
+  return <Notice trouble={faster}>{faster ? words.booking.refusals.slot_taken : sayTaken(cell, zone)}</Notice>
 }
 
 function sayTaken(cell: Cell, zone: string): string {
@@ -155,9 +174,10 @@ export interface Extras {
   readonly equipment: Readonly<Record<number, number>>
 }
 
-function wantedOf({ court, from, until }: Selection, extras: Extras): Wanted {
+function wantedOf({ court, from, until }: Selection, extras: Extras, whom: Whom): Wanted {
   const equipment = Object.entries(extras.equipment)
     .filter(([, quantity]) => quantity > 0)
     .map(([id, quantity]) => ({ equipment_id: Number(id), quantity }))
-  return { court_id: court, start_ts: rfc(from), end_ts: rfc(until), coach_id: extras.coach_id, equipment }
+  const place = { court_id: court, start_ts: rfc(from), end_ts: rfc(until) }
+  return { ...place, coach_id: extras.coach_id, equipment, user_email: whom?.email ?? null }
 }

@@ -28,8 +28,10 @@ export function useBooking(topic: Topic, onPending: (selection: Selection | null
     onPending({ court: wanted.court_id, from: Date.parse(wanted.start_ts), until: Date.parse(wanted.end_ts) })
     try {
       const booking = await book(wanted, total, keyOf(JSON.stringify([wanted, total])))
-      const mine = mineQuery(topic.club, topic.date)
-      queries.setQueryData(mine.queryKey, (known: Booking[] | undefined) => [...(known ?? []), booking])
+      if (wanted.user_email === null) {
+        const mine = mineQuery(topic.club, topic.date)
+        queries.setQueryData(mine.queryKey, (known: Booking[] | undefined) => [...(known ?? []), booking])
+      }
       void queries.invalidateQueries({ queryKey: ["bookings"] })
       setBooked(booking)
     } catch (problem) {

@@ -8,12 +8,13 @@ import type { Settling } from "./settling"
 import { usePlace } from "./usePlace"
 
 /** Asks once more before a booking is given up, and says what that costs. */
-export function CancelDialog({ booking, onClose, onDone }: Settling) {
+export function CancelDialog({ booking, who, onClose, onDone }: Settling) {
   const { club, court, zone } = usePlace(booking)
   const said = words.bookings.cancelling
   const free = Date.now() <= Date.parse(booking.cancel_until)
   const until = `${formatDate(booking.cancel_until, zone)}, ${formatTime(booking.cancel_until, zone)}`
-  const what = `${court}, ${formatSpan(booking.start_ts, booking.end_ts, zone)}`
+  const where = `${court}, ${formatSpan(booking.start_ts, booking.end_ts, zone)}`
+  const what = who ? `${who}, ${where}` : where
   return (
     <Dialog title={said.title} onClose={onClose}>
       <p>{what}</p>

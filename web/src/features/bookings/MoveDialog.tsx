@@ -14,7 +14,7 @@ import type { Settling } from "./settling"
 import { usePlace } from "./usePlace"
 
 /** Chooses another court or time for a booking, at a price that is there before the button is pressed. */
-export function MoveDialog({ booking, onClose, onDone }: Settling) {
+export function MoveDialog({ booking, who, email, onClose, onDone }: Settling) {
   const { club, court, zone } = usePlace(booking)
   const said = words.bookings.moving
   const step = club?.policy.granularity ?? 30
@@ -27,11 +27,11 @@ export function MoveDialog({ booking, onClose, onDone }: Settling) {
   const move: Move = { court_id: courtId, start_ts: `${date}T${time}`, end_ts: later(date, time, minutes) }
   const changed = move.start_ts !== booking.start_ts.slice(0, 16) || move.end_ts !== booking.end_ts.slice(0, 16)
   const elsewhere = changed || courtId !== booking.court_id
-  const quote = useQuery({ ...moveQuoteQuery(booking, move), enabled: elsewhere && date !== "" && time !== "" })
+  const quote = useQuery({ ...moveQuoteQuery(booking, move, email), enabled: elsewhere && date !== "" && time !== "" })
   const price = quote.data && formatMoney(quote.data.total, quote.data.currency)
   return (
     <Dialog title={said.title} onClose={onClose}>
-      <p>{`${court}, ${formatSpan(booking.start_ts, booking.end_ts, zone)}`}</p>
+      <p>{[who, court, formatSpan(booking.start_ts, booking.end_ts, zone)].filter(Boolean).join(", ")}</p>
       <Form
         submit={price ? said.submit(price) : said.choose}
         ready={price !== undefined}

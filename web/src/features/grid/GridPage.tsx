@@ -7,6 +7,7 @@ import { useSession } from "../../api/useSession"
 import { useDay } from "../../live/useLive"
 import { Notice, Trouble } from "../../ui/Notice"
 import { Page } from "../../ui/Page"
+import { useWide } from "../../ui/useWide"
 import { formatDay, isElsewhere, localDay } from "../../words/format"
 import { words } from "../../words/words"
 import { useHeldForMe } from "../waitlist/useWaiting"
@@ -23,7 +24,6 @@ import { isShown, type Selection, useView, type View } from "./view"
 const Drawer = lazy(async () => ({ default: (await import("../booking/Drawer")).Drawer }))
 const NONE: readonly Court[] = []
 const NOBODY: readonly never[] = []
-const WIDE = "(min-width: 900px)"
 
 /** The live grid of a day: which courts are free when, and booking them. */
 export function GridPage() {
@@ -106,17 +106,6 @@ function useNow(): number {
     return () => clearInterval(timer)
   }, [])
   return now
-}
-
-function useWide(): boolean {
-  const [wide, setWide] = useState(() => matchMedia(WIDE).matches)
-  useEffect(() => {
-    const query = matchMedia(WIDE)
-    const look = () => setWide(query.matches)
-    query.addEventListener("change", look)
-    return () => query.removeEventListener("change", look)
-  }, [])
-  return wide
 }
 
 /** The coaches that one may wish for, and when a wished one is free. */

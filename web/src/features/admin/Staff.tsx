@@ -1,0 +1,29 @@
+import type { ComponentType } from "react"
+import { Link, Route, Switch } from "wouter"
+import { later } from "../../ui/later"
+import { Page } from "../../ui/Page"
+import { words } from "../../words/words"
+
+/** What is below /admin; each page is fetched when it is opened. `places.ts` has them in the order of the menu. */
+const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
+  ["/admin", later("TodayPage", () => import("./TodayPage"))],
+  ["/admin/outbox", later("OutboxPage", () => import("./OutboxPage"))],
+  ["/admin/screens", later("ScreensPage", () => import("./ScreensPage"))],
+]
+
+/** The pages for staff. */
+export function Staff() {
+  return (
+    <Switch>
+      {ROUTES.map(([route, page]) => (
+        <Route key={route} path={route} component={page} />
+      ))}
+      <Route>
+        <Page title={words.trouble.notFound} narrow>
+          <p>{words.trouble.notFoundText}</p>
+          <Link href="/admin">{words.app.staff}</Link>
+        </Page>
+      </Route>
+    </Switch>
+  )
+}

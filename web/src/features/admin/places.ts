@@ -1,0 +1,9 @@
+/** The staff's pages in the order of their menu. */
+
+import { staff } from "../../words/staff"
+
+export const PLACES: readonly (readonly [path: string, name: string])[] = [
+  ["/admin", staff.today.title],
+  ["/admin/screens", staff.screens.title],
+  ["/admin/outbox", staff.outbox.title],
+]

@@ -1,0 +1,31 @@
+/** What the page says where staff look after screens. */
+export const screensWords = {
+  title: "Screens",
+  add: "Add a screen",
+  how: (address: string) =>
+    `Open ${address} in the screen's browser. It shows a code; type it here. At a club whose grid is public the address alone shows all courts; add ?pair to it to get a code, for a name or fewer courts.`,
+  code: "Code on the screen",
+  codeHint: "As it is shown; small letters will do.",
+  name: "Name",
+  nameHint: "Where it hangs, say: Foyer.",
+  all: "All courts, also those to come",
+  courts: "Courts it shows",
+  approve: "Approve the screen",
+  approved: (name: string) => `${name} is approved. It shows the courts within seconds.`,
+  none: "There are no screens yet.",
+  list: "The club's screens",
+  state: {
+    waiting: "approved, has not come for its key yet",
+    seen: (time: string) => `last seen ${time}`,
+    never: "not seen yet",
+    revoked: (time: string) => `shut out ${time}`,
+  },
+  showsAll: "all courts",
+  edit: "Change",
+  save: "Save",
+  cancel: "Cancel",
+  revoke: "Shut out",
+  revokeTitle: (name: string) => `Shut ${name} out?`,
+  revokeText: "It stops showing the courts within seconds, and needs a new code to come back.",
+  keep: "Keep it",
+} as const

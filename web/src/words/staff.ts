@@ -1,0 +1,17 @@
+/** What the page says to staff: a part of the words that only the staff's pages fetch. */
+
+import { atDesk, today } from "./desk"
+import { outboxWords } from "./outbox"
+import { screensWords } from "./screens"
+
+export const staff = {
+  menu: "Staff pages",
+  only: "This page is for the club's staff. Sign in with a staff account to use it.",
+  signIn: "Sign in",
+  changedMeanwhile:
+    "Somebody else has changed this meanwhile. Here is how it is now: look again, then make your change.",
+  today,
+  atDesk,
+  outbox: outboxWords,
+  screens: screensWords,
+} as const
