@@ -6,6 +6,7 @@ import asyncio
 import email
 import email.policy
 import ssl
+import subprocess
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -107,6 +108,15 @@ async def mail_server(
         for transport in open_transports:
             transport.abort()
         await server.wait_closed()
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """What a mail server with a certificate of its own making has."""
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key -out crt"
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "crt", folder / "key")
+    return context
 
 
 def read_mail(content: bytes) -> EmailMessage:

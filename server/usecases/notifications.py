@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -28,17 +29,11 @@ from server.usecases import calendars, letters, mail, offers, post
 
 LEASE = timedelta(seconds=60)
 """Longer than a mail may wait for its turn (`FRESH`) and then take (`post.Patience`)."""
-LEASED = 32
-"""Mails that are leased, counted and read together."""
-LOW = 16
-"""When no more than so many are left, the next are fetched while these are sent."""
 FRESH = 10.0
 """Seconds for which what was leased and read is good to be sent. A mail says nothing older than that."""
 MOST_CONNECTIONS = 4
 MAILS_FOR_ONE = 10
 """A connection more for each so many mails."""
-MARKED = 8
-"""Mails that are marked as sent together. A killed worker may have sent a few times as many that are sent again."""
 MARK_WITHIN = 0.005
 """Seconds after which a mail is marked, however few they are."""
 MAX_ATTEMPTS = 20
@@ -64,6 +59,19 @@ class Matter:
     waited: Mapping[str, Any] | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How many mails share a statement."""
+
+    leased: int = 32
+    """Leased, counted and read together; the next when no more than half of them are left, while these are sent."""
+    marked: int = 8
+    """Marked as sent together. A killed worker may have sent a few times as many that are sent again."""
+
+
+PACE = Pace()
+
+
 class Due(NamedTuple):
     """A mail that is leased, its attempt counted."""
 
@@ -79,6 +87,7 @@ async def deliver_due(
     limit: int,
     stopping: Callable[[], bool] = lambda: False,
     patience: post.Patience = post.PATIENCE,
+    pace: Pace = PACE,
 ) -> int:
     """Deliver up to `limit` mails that are due; returns how many rows were taken up.
 
@@ -89,7 +98,7 @@ async def deliver_due(
     ways_out = [post.open_post(context.settings, patience) for _ in range(MOST_CONNECTIONS)]
     try:
         while taken < limit:
-            delivery = Delivery(context, limit - taken, stopping)
+            delivery = Delivery(context, limit - taken, stopping, pace)
             done = await delivery.run(ways_out)
             taken += done
             if not (done and delivery.late):
@@ -107,10 +116,11 @@ class Delivery:
     what kills workers, it takes no others along. Marks share a statement too, within milliseconds.
     """
 
-    def __init__(self, context: Context, limit: int, stopping: Callable[[], bool]) -> None:
+    def __init__(self, context: Context, limit: int, stopping: Callable[[], bool], pace: Pace) -> None:
         self._context = context
         self._limit = limit
         self._stopping = stopping
+        self._pace = pace
         self._lease = uuid4()
         self._ahead: deque[Due] = deque()
         self._taken = 0
@@ -118,6 +128,7 @@ class Delivery:
         self._fetching: asyncio.Task[None] | None = None
         self._unmarked: list[asyncpg.Record] = []
         self._marking: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
         self._now = asyncio.get_running_loop().time
         self._shut = False
         """The way out is shut: to try another mail would be in vain."""
@@ -140,7 +151,7 @@ class Delivery:
 
     async def _fetch(self) -> None:
         """Lease and count mails before they are sent, and read what they say, all or nothing."""
-        asked = min(LEASED, self._limit - self._taken)
+        asked = min(self._pace.leased, self._limit - self._taken)
         since = self._now()
         async with acquire(self._context.pool) as conn, conn.transaction():
             rows = await outbox.lock_mails(
@@ -162,12 +173,12 @@ class Delivery:
             if self._fetching is not None and self._fetching.done():
                 self._fetching.result()
                 self._fetching = None
-            if self._fetching is None and not self._exhausted and len(self._ahead) <= LOW:
+            due = self._ahead.popleft() if self._ahead else None
+            few = len(self._ahead) <= self._pace.leased // 2
+            if few and self._fetching is None and not self._exhausted:
                 self._fetching = asyncio.create_task(self._fetch())
-            if self._ahead:
-                return self._ahead.popleft()
-            if self._fetching is None:
-                break
+            if due is not None or self._fetching is None:
+                return due
             await asyncio.wait([self._fetching])
         return None
 
@@ -176,6 +187,7 @@ class Delivery:
 
     async def _end(self) -> None:
         """Mark what was sent, and give back what was not tried."""
+        self._ending.set()
         try:
             if self._marking is not None:
                 await self._marking
@@ -245,7 +257,7 @@ class Delivery:
     async def _settle(self, row: asyncpg.Record) -> None:
         """Have a mail marked: with others, by whoever sent the last of them, or after a moment."""
         self._unmarked.append(row)
-        if len(self._unmarked) >= MARKED:
+        if len(self._unmarked) >= self._pace.marked:
             await self._mark()
         elif self._marking is None or self._marking.done():
             if self._marking is not None:
@@ -253,7 +265,9 @@ class Delivery:
             self._marking = asyncio.create_task(self._mark_soon())
 
     async def _mark_soon(self) -> None:
-        await asyncio.sleep(MARK_WITHIN)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MARK_WITHIN):
+                await self._ending.wait()
         await self._mark()
 
     async def _mark(self) -> None:

@@ -38,6 +38,10 @@ class Order:
     now: str
     smtp_port: int = 0
     """0: mails are files."""
+    leased: int = 32
+    """Mails that are leased together."""
+    marked: int = 8
+    """Mails that are marked together."""
     lock_timeout_ms: int = 2000
     deadly: str = ""
 
@@ -232,7 +236,7 @@ async def work(order: Order) -> None:
     from server.sql.connection import create_pool  # noqa: PLC0415
     from server.usecases.catalogue import Catalogues  # noqa: PLC0415
     from server.usecases.desk import Desks  # noqa: PLC0415
-    from server.usecases.notifications import deliver_due  # noqa: PLC0415
+    from server.usecases.notifications import Pace, deliver_due  # noqa: PLC0415
     from server.usecases.promotion import work_off_due  # noqa: PLC0415
 
     settings = Settings(
@@ -250,7 +254,7 @@ async def work(order: Order) -> None:
             if order.job == "promotion":
                 await work_off_due(context, Desks(context, Catalogues(context)), limit=20)
             else:
-                await deliver_due(context, limit=20)
+                await deliver_due(context, limit=20, pace=Pace(leased=order.leased, marked=order.marked))
 
         await asyncio.create_task(job())
         print_and_end(list(Points.passed), list(Points.unlisted))

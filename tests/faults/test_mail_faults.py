@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,17 @@ from server.usecases.notifications import MAX_ATTEMPTS, MAX_UNKNOWN, deliver_due
 from tests.conftest import MORNING
 from tests.faults.conftest import RunUntil
 from tests.faults.failpoints import Order, Said, edges, sites_of, telling
-from tests.mailing import ACCEPTED, MailServer, add_booking, add_person, mail_server, mails_in, make_due, put_out
+from tests.mailing import (
+    ACCEPTED,
+    MailServer,
+    add_booking,
+    add_person,
+    mail_server,
+    mails_in,
+    make_due,
+    put_out,
+    self_signed,
+)
 
 TOKEN = "sEcReT-token_0123456789abcdefghijklmnop"
 
@@ -38,13 +49,17 @@ class Case:
     """The mail is about somebody who waits."""
     attempts: int = 0
     unknown: int = 0
+    tls: bool = False
     mails: int = 1
+    leased: int = 32
+    marked: int = 8
     delivered: bool = True
     """Whether the mail is there in the end, once the server takes everything."""
 
 
 CASES = {
     "accepted": Case(),
+    "accepted, over TLS, and marked at once": Case(tls=True, marked=1),
     "about the waitlist": Case(waits=True),
     "a file": Case(folder=True),
     "refused for now": Case(answer="451 later"),
@@ -54,7 +69,9 @@ CASES = {
     "the line drops again": Case(drops=True, unknown=MAX_UNKNOWN - 1, delivered=False),
     "may have been sent": Case(unknown=MAX_UNKNOWN, delivered=False),
     "away": Case(away=True, mails=2),
+    "away, while others are fetched": Case(away=True, mails=2, leased=1),
     "moot": Case(status="cancelled", delivered=False),
+    "moot, before others are fetched": Case(status="cancelled", mails=2, leased=1, delivered=False),
     "malformed": Case(payload=False, delivered=False),
 }
 MESSAGE_ID = "Message-ID"
@@ -62,12 +79,11 @@ MESSAGE_ID = "Message-ID"
 
 @pytest.mark.timeout(240)  # a process for each point
 async def test_a_worker_that_is_killed_at_any_await_of_a_delivery_sends_each_mail_at_least_once_and_hardly_ever_twice(
-    context: Context, run_until: RunUntil
+    context: Context, run_until: RunUntil, tmp_path: Path
 ) -> None:
     killed: set[str] = set()
     twice = between = 0
-    async with mail_server() as server:
-        by_smtp = replace(context, settings=replace(context.settings, smtp_host="127.0.0.1", smtp_port=server.port))
+    async with mail_server() as in_the_clear, mail_server(tls=self_signed(tmp_path)) as encrypting:
         user = await add_person(context.pool)
         for name, case in CASES.items():
 
@@ -75,6 +91,8 @@ async def test_a_worker_that_is_killed_at_any_await_of_a_delivery_sends_each_mai
                 name: str = name, case: Case = case, deadly: str = ""
             ) -> tuple[Said, Counter[str], Counter[str], set[str]]:
                 """What became of the process; how often each mail was sent by it, and in the end; which are not done."""
+                server = encrypting if case.tls else in_the_clear
+                settings = replace(context.settings, smtp_host="127.0.0.1", smtp_port=server.port)
                 rows = await prepare(context, user, case)
                 said = await run_until(order(context, server, case, deadly))
                 first = sent(context, server, case, rows)
@@ -85,7 +103,7 @@ async def test_a_worker_that_is_killed_at_any_await_of_a_delivery_sends_each_mai
                 open_ = {str(row) for row in rows} - {str(row["id"]) for row in done}
                 for _ in range(2):
                     await make_due(context.pool)
-                    await deliver_due(context if case.folder else by_smtp, limit=20)
+                    await deliver_due(context if case.folder else replace(context, settings=settings), limit=20)
                 left = "SELECT count(*) FROM outbox WHERE done_at IS NULL AND parked_at IS NULL"
                 assert await context.pool.fetchval(left) == 0, (name, deadly)
                 return said, first, sent(context, server, case, rows), open_
@@ -120,7 +138,7 @@ def order(context: Context, server: MailServer, case: Case, deadly: str) -> Orde
     port = 0 if case.folder else free_port() if case.away else server.port
     return Order(
         "delivery", settings.database_url, settings.redis_url, str(settings.courtside_home),
-        context.clock().isoformat(), smtp_port=port, deadly=deadly,
+        context.clock().isoformat(), smtp_port=port, deadly=deadly, leased=case.leased, marked=case.marked,
     )  # fmt: skip
 
 

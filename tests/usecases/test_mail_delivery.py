@@ -3,10 +3,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import stat
-import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +21,7 @@ from tests.mailing import (
     make_due,
     put_out,
     row_of,
+    self_signed,
     text_of,
 )
 
@@ -208,7 +207,7 @@ async def test_the_password_is_given_and_a_wrong_one_keeps_the_mails(context: Co
 
 
 async def test_starttls_is_used_where_it_is_offered(context: Context, certificate: ssl.SSLContext) -> None:
-    user = await add_person(context.pool)
+    user = await add_person(context.pool, "jörg@example.org")  # what the server can do is asked again behind it
     await put_out(context.pool, "mail.reset", user_id=user, token=TOKEN)
     async with mail_server(tls=certificate) as server:
         await deliver_due(over_smtp(context, server), limit=10)
@@ -223,12 +222,7 @@ def test_a_password_crosses_no_network_without_tls(context: Context) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    folder: Path = tmp_path_factory.mktemp("certificate")
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key -out crt"
-    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(folder / "crt", folder / "key")
-    return context
+    return self_signed(tmp_path_factory.mktemp("certificate"))
 
 
 # -- several workers ----------------------------------------------------------------------------------------
