@@ -48,8 +48,8 @@ class IdentityMiddleware:
     Leaves in the scope's state `identity` (an `Identity`, or None for a stranger), `claims` (of its token), for an API
     key `api_key` (as presented) in place of `claims`, for the token of a wall screen `screen` (a `Screen`; `identity`
     is None then) and `screen_token`, and, when a credential was presented that does not hold or not here, `auth_error`
-    (the refusal). It refuses nothing itself: a login must be possible with a stale cookie in the jar, and strangers
-    are counted by the limits first.
+    (the refusal) and `stale_cookie` (whether it is a cookie that does not hold). It refuses nothing itself: a login
+    must be possible with a stale cookie in the jar, and strangers are counted by the limits first.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -97,6 +97,7 @@ class IdentityMiddleware:
                 state["claims"] = claims
         except Refusal as refusal:
             state["auth_error"] = refusal
+            state["stale_cookie"] = by_cookie and isinstance(refusal, Unauthenticated)
         await self.app(scope, receive, send)
 
 
@@ -212,9 +213,14 @@ def identity_of(request: Connection) -> Identity:
 
 
 def optional_identity(request: Connection) -> Identity | None:
-    """Who is asking, or None for a stranger. Raises what was wrong with a token that was presented."""
-    identity: Identity | None = request.scope["state"].get("identity")
-    if identity is None and "auth_error" in request.scope["state"]:
+    """Who is asking, or None for a stranger. Raises what was wrong with a token that was presented.
+
+    A cookie that does not hold any more is a stranger's: its owner's session was ended elsewhere, no script of the page
+    can take it out of the jar, and what is open to everybody is open to them too.
+    """
+    state = request.scope["state"]
+    identity: Identity | None = state.get("identity")
+    if identity is None and "auth_error" in state and not state["stale_cookie"]:
         raise _refusal(request.scope)
     return identity
 

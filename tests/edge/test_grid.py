@@ -12,6 +12,7 @@ import pytest
 
 from server.context import Context
 from server.settings import Settings
+from server.usecases.seed import DEMO_PASSWORD
 from tests.conftest import FrozenClock
 from tests.edge.conftest import StartApp
 from tests.edge.demo import DAY, Demo, People, booked, row_of, slot
@@ -340,3 +341,29 @@ async def test_a_club_that_is_not_there_is_not_found(people: People, path: str) 
 async def test_a_token_that_does_not_hold_is_told_even_where_none_is_needed(people: People) -> None:
     answer = await people.stranger.get("/api/grid", headers={"Authorization": "Bearer nonsense"})
     assert problem(answer)[:2] == (401, "unauthenticated")
+
+
+# -- who looks ----------------------------------------------------------------------------------------------
+
+
+async def test_a_browser_whose_session_was_ended_elsewhere_still_sees_what_is_open_to_everybody(
+    people: People, client: httpx.AsyncClient
+) -> None:
+    """Its cookie is out of reach of the page's scripts, and stays in the jar until it expires."""
+    body = {"email": "player@courtside.example", "password": DEMO_PASSWORD, "cookies": True}
+    csrf = (await client.post("/api/auth/login", json=body)).json()["csrf_token"]
+    token = client.cookies["courtside_access"]
+    ended = await client.post("/api/auth/logout", json={"everywhere": True}, headers={"X-CSRF-Token": csrf})
+    assert ended.status_code == 204
+    stale = {"Cookie": f"courtside_access={token}"}
+    for path in ("/api/clubs", "/api/courts", f"/api/grid?date={DAY}", f"/api/days?from={DAY}&to={DAY}"):
+        answer = await client.get(path, headers=stale)
+        assert answer.status_code == 200, (path, answer.text)
+        assert answer.json() == (await people.stranger.get(path)).json()
+        shown = await client.get(path, headers={"Authorization": f"Bearer {token}"})
+        assert problem(shown)[:2] == (401, "unauthenticated")  # who shows a token wants to know that it does not hold
+    assert problem(await client.get("/api/auth/me", headers=stale))[:2] == (401, "unauthenticated")
+    club = (await people.admin.ask("GET", "/api/admin/clubs/1")).headers["etag"]
+    members = {"grid_visibility": "members"}
+    assert (await people.admin.ask("PATCH", "/api/admin/clubs/1", members, If_Match=club)).status_code == 200
+    assert problem(await client.get(f"/api/grid?date={DAY}", headers=stale))[:2] == (401, "unauthenticated")
