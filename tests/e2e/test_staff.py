@@ -15,6 +15,11 @@ PICTURES = os.environ.get("COURTSIDE_PICTURES")
 """A folder for the pictures of the documentation; without it none are taken."""
 
 DAY = days_ahead(9)
+OUTSIDE = """
+document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("body *")]
+  .filter(part => part.getBoundingClientRect().right > innerWidth).map(part => part.outerHTML)
+"""
+"""What sticks out of the window at the right."""
 
 
 async def book(site: Site, who: str, start: str, end: str, *, court: int = 5, **more: Any) -> dict[str, Any]:
@@ -41,7 +46,7 @@ def chosen(court: int, start: str, end: str) -> str:
 async def fits(page: Page) -> None:
     """Nothing is wrong with it for axe, and nothing sticks out."""
     assert await axe(page) == []
-    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert await page.evaluate(OUTSIDE) == []
 
 
 async def test_the_desk_sees_who_comes_live_finds_them_and_cancels(browse: Browse, site: Site) -> None:
@@ -140,3 +145,67 @@ async def test_others_read_that_it_is_not_for_them(visitor: Browsing, browse: Br
     page = await at(player, "/admin", "player")
     await page.get_by_text("for the club's staff").wait_for()
     assert await page.get_by_role("link", name="Staff", exact=True).count() == 0
+
+
+async def test_a_closure_shows_whom_it_meets_before_and_appears_on_another_browsers_board(
+    visitor: Browsing, browse: Browse, site: Site
+) -> None:
+    booking = await book(site, "player", "10:00", "11:00", court=6)
+    board = await visitor.open(f"/?date={DAY}")
+    await board.get_by_role("gridcell", name="10:00–11:00, Booked").wait_for()
+    staff = await browse()
+    page = await at(staff, "/admin/closures")
+    await page.get_by_role("button", name="Close courts").click()
+    sheet = page.get_by_role("dialog", name="Close courts")
+    await sheet.get_by_label("Court 6").check()
+    await sheet.get_by_label("From").fill(f"{DAY}T08:00")
+    await sheet.get_by_label("Until").fill(f"{DAY}T12:00")
+    await sheet.get_by_label("Reason").fill("New carpet")
+    await expect(sheet.get_by_role("list", name="Bookings in the way")).to_contain_text("Pia Player")
+    if PICTURES:
+        await page.screenshot(path=Path(PICTURES) / "closure.png")
+    await fits(page)
+    await sheet.get_by_role("button", name="Close, and cancel 1 booking").click()
+    await expect(page.get_by_role("status").filter(has_text="One booking was cancelled")).to_be_visible()
+    await board.get_by_role("gridcell", name="08:00–12:00, Closed: New carpet").wait_for()
+    async with site.client("player") as player:
+        assert (await player.get(f"/api/bookings/{booking['id']}")).json()["status"] == "cancelled"
+
+    await page.get_by_role("row").filter(has_text="New carpet").get_by_role("button", name="Open again").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Open again").click()
+    await expect(page.get_by_text("No court is closed")).to_be_visible()
+    await board.get_by_role("gridcell", name="08:00–08:30, Free").last.wait_for()
+
+
+async def test_hours_are_set_for_the_week_and_for_a_date_unless_somebody_else_was_faster(
+    visitor: Browsing, browse: Browse, site: Site
+) -> None:
+    date = days_ahead(12)
+    board = await visitor.open(f"/?date={date}")
+    await board.get_by_role("gridcell", name="07:00–07:30").first.wait_for()
+    staff = await browse(viewport=PHONE)
+    staff.expect("status of 412")
+    page = await at(staff, "/admin/hours")
+    await page.get_by_label("Monday: opens").wait_for()
+    async with site.client("staff") as other:
+        body = {"day": days_ahead(13), "reason": "Feast"}
+        (await other.post("/api/admin/hours/exceptions", json=body)).raise_for_status()
+    await page.get_by_label("Monday: closes").fill("21:00")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Somebody else has changed this meanwhile.")
+    await page.get_by_label("Monday: closes").fill("22:30")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("status").filter(has_text="The hours are saved.")).to_be_visible()
+    await fits(page)
+
+    await page.get_by_role("button", name="Give a date other hours").click()
+    sheet = page.get_by_role("dialog")
+    await sheet.get_by_label("Date").fill(date)
+    await sheet.get_by_role("button", name="Add hours: That day").click()
+    await sheet.get_by_label("That day: opens").fill("09:00")
+    await sheet.get_by_label("That day: closes").fill("12:00")
+    await fits(page)
+    await sheet.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("row").filter(has_text="09:00–12:00")).to_be_visible()
+    await board.get_by_role("gridcell", name="11:30–12:00, Free").first.wait_for()
+    await expect(board.get_by_role("gridcell", name="07:00–07:30")).to_have_count(0)

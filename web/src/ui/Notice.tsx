@@ -20,5 +20,9 @@ export function Trouble({ error }: { error: unknown }) {
 /** A sentence for whoever reads it. */
 export function sentenceOf(error: unknown): string {
   if (!(error instanceof Problem) || error.code === "unreadable") return words.trouble.unreadable
-  return error.code === "unreachable" ? words.trouble.unreachable : error.message
+  if (error.code === "unreachable") return words.trouble.unreachable
+  // What is to be mended is said by itself where its field is not there to say it.
+  return error.code === "invalid_request" && error.errors.length > 0
+    ? error.errors.map(({ detail }) => detail).join(" ")
+    : error.message
 }

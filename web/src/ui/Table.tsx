@@ -6,6 +6,8 @@ export interface Column<Row> {
   readonly of: (row: Row) => ReactNode
   /** Whether these are figures, to be compared from line to line. */
   readonly figures?: boolean
+  /** Whether it is short, and not broken over lines. */
+  readonly short?: boolean
 }
 
 interface Props<Row> {
@@ -43,8 +45,8 @@ export function Table<Row>({ caption, columns, rows, keyOf, actions, isOver }: P
           {rows.map(row => (
             <tr key={keyOf(row)} data-over={isOver?.(row)}>
               <th scope="row">{first.of(row)}</th>
-              {others.map(({ head, of, figures }) => (
-                <td key={head} data-head={head} data-figures={figures}>
+              {others.map(({ head, of, figures, short }) => (
+                <td key={head} data-head={head} data-figures={figures} data-short={short}>
                   <div>{of(row)}</div>
                 </td>
               ))}

@@ -13,7 +13,7 @@ export const today = {
   none: "Nothing is booked on this day.",
   noneOf: (search: string) => `Nobody called “${search}” has booked on this day.`,
   count: (count: number) => (count === 1 ? "1 booking" : `${count} bookings`),
-  closures: "Closed on this day:",
+  closures: "Closed on this day",
   when: "Time",
   court: "Court",
   who: "Who",

@@ -3,6 +3,7 @@
 import { atDesk, today } from "./desk"
 import { outboxWords } from "./outbox"
 import { screensWords } from "./screens"
+import { closuresWords, hours, listing } from "./setup"
 
 export const staff = {
   menu: "Staff pages",
@@ -12,6 +13,9 @@ export const staff = {
     "Somebody else has changed this meanwhile. Here is how it is now: look again, then make your change.",
   today,
   atDesk,
+  listing,
+  closures: closuresWords,
+  hours,
   outbox: outboxWords,
   screens: screensWords,
 } as const

@@ -41,6 +41,7 @@ export function DeskTable({ club, caption, bookings, dated = false, now, onAsk }
     },
     {
       head: says.court,
+      short: true,
       of: ({ court_id }) => courts?.find(({ id }) => id === court_id)?.name ?? "",
     },
     { head: says.who, of: booking => <Who booking={booking} /> },

@@ -7,6 +7,8 @@ import { words } from "../../words/words"
 /** What is below /admin; each page is fetched when it is opened. `places.ts` has them in the order of the menu. */
 const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
   ["/admin", later("TodayPage", () => import("./TodayPage"))],
+  ["/admin/closures", later("ClosuresPage", () => import("./ClosuresPage"))],
+  ["/admin/hours", later("HoursPage", () => import("./HoursPage"))],
   ["/admin/outbox", later("OutboxPage", () => import("./OutboxPage"))],
   ["/admin/screens", later("ScreensPage", () => import("./ScreensPage"))],
 ]

@@ -8,6 +8,7 @@ import { Field } from "../../ui/Field"
 import { Notice, Trouble } from "../../ui/Notice"
 import { addDays, formatDay, localDay } from "../../words/format"
 import { staff } from "../../words/staff"
+import { ClosedToday } from "./ClosedToday"
 import { type Asked, DeskTable } from "./DeskTable"
 import { inOrder, isFound } from "./desk"
 import { Others } from "./Others"
@@ -108,6 +109,7 @@ function Today({ club }: { club: Club }) {
           />
         )}
       </section>
+      {courts && <ClosedToday club={club} courts={courts} date={date} />}
       <Others club={club} search={search.trim()} today={today} now={now} onAsk={ask} />
       {asked && <Settle asked={asked} onClose={() => setAsked(null)} onDone={settled} />}
     </>

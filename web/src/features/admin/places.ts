@@ -4,6 +4,8 @@ import { staff } from "../../words/staff"
 
 export const PLACES: readonly (readonly [path: string, name: string])[] = [
   ["/admin", staff.today.title],
+  ["/admin/closures", staff.closures.title],
+  ["/admin/hours", staff.hours.title],
   ["/admin/screens", staff.screens.title],
   ["/admin/outbox", staff.outbox.title],
 ]
