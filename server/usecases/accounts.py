@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from server.context import Context
-from server.domain.accounts import normal_email, normal_name, normal_password, typed_password
+from server.domain.accounts import normal_email, normal_name, typed_password
 from server.domain.errors import BadCredentials, InvalidLink
 from server.sql import accounts as sql
 from server.sql.api_keys import update_all_revoked
@@ -23,7 +23,7 @@ from server.sql.sessions import delete_old_links, delete_old_tokens
 from server.sql.totp import delete_totp
 from server.usecases import totp
 from server.usecases.ids import uuid7
-from server.usecases.passwords import hash_password, match_passwords
+from server.usecases.passwords import chosen_password, hash_password, match_passwords
 from server.usecases.sessions import Session, begin_session
 from server.usecases.tokens import bad_token, digest
 
@@ -47,7 +47,7 @@ async def register(context: Context, *, email: str, password: str, name: str) ->
     Whether the address is known makes no difference here or at the login that follows; an owner who has an
     account already is told so by mail. Raises `InvalidRequest`, `Unavailable`.
     """
-    email, password, name = normal_email(email), normal_password(password), normal_name(name)
+    email, password, name = normal_email(email), chosen_password(password), normal_name(name)
     password_hash = await hash_password(password)
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
@@ -124,7 +124,7 @@ async def reset(context: Context, *, token: str, password: str) -> int:
 
     Raises `InvalidLink`, `InvalidRequest`, `Unavailable`.
     """
-    password = normal_password(password)
+    password = chosen_password(password)
     password_hash = await hash_password(password)
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
@@ -157,7 +157,7 @@ async def change_password(
 
     Raises `BadCredentials` for a wrong old password, `InvalidRequest`, `Unavailable`.
     """
-    new_password = normal_password(new_password, field="new_password")
+    new_password = chosen_password(new_password, field="new_password")
     async with acquire(context.pool) as conn:
         account = await sql.fetch_account(conn, user_id)
     matches = await match_passwords(typed_password(old_password), [account["password_hash"] if account else None])
@@ -227,7 +227,7 @@ async def create_admin(context: Context, *, email: str, password: str, name: str
     For the console: it needs no permission, it confirms the address, and it takes a second factor away. With no club yet the operator founds
     the first one and becomes its admin. Raises `InvalidRequest`, `Unavailable`.
     """
-    email, password, name = normal_email(email), normal_password(password), normal_name(name)
+    email, password, name = normal_email(email), chosen_password(password), normal_name(name)
     password_hash = await hash_password(password)
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():

@@ -7,12 +7,14 @@ import base64
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from server.domain.errors import Unavailable
+from server.domain.accounts import normal_password
+from server.domain.errors import InvalidRequest, Unavailable
 
 THREADS = 2
 MAX_WAITING = 400
@@ -38,6 +40,26 @@ def _unmatchable() -> str:
 
 
 _DUMMY = _unmatchable()
+
+
+def _read_common() -> frozenset[str]:
+    lines = Path(__file__).with_name("common_passwords.txt").read_text(encoding="ascii").splitlines()
+    return frozenset(line for line in lines if not line.startswith("# "))
+
+
+_COMMON = _read_common()
+
+
+def chosen_password(password: str, *, field: str = "password") -> str:
+    """A password that somebody sets, normalised. Those that are there stay, whatever they are: a login takes them.
+
+    Raises `InvalidRequest` for what cannot be one, and for one that everybody tries first (NIST SP 800-63B, 5.1.1.2;
+    OWASP ASVS 5.0, 6.2.4).
+    """
+    password = normal_password(password, field=field)
+    if password.casefold() in _COMMON:
+        raise InvalidRequest("This password is one of the most common ones, which are guessed first.", field=field)
+    return password
 
 
 async def hash_password(password: str) -> str:

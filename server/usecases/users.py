@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from server.context import Context
-from server.domain.accounts import normal_email, normal_name, normal_password
+from server.domain.accounts import normal_email, normal_name
 from server.domain.errors import Conflict, Forbidden, NotFound, PreconditionFailed
 from server.domain.people import Identity, Role
 from server.sql import accounts, users
@@ -17,7 +17,7 @@ from server.sql.audit import insert_audit
 from server.sql.connection import Connection, acquire
 from server.usecases.accounts import SET_PASSWORD_LINK_LIFE, mail_account, make_link
 from server.usecases.ids import uuid7
-from server.usecases.passwords import NO_PASSWORD, hash_password
+from server.usecases.passwords import NO_PASSWORD, chosen_password, hash_password
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +100,7 @@ async def create_user(
     email, name, tier = normal_email(email), normal_name(name), _normal_tier(tier)
     if role != "player":
         _require_admin(actor, club_id)
-    password_hash = NO_PASSWORD if password is None else await hash_password(normal_password(password))
+    password_hash = NO_PASSWORD if password is None else await hash_password(chosen_password(password))
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
         known = next((row for row in await accounts.list_login_accounts(conn, email) if row["verified_at"]), None)
