@@ -62,6 +62,12 @@ def test_every_setting_of_a_service_exists() -> None:
             assert service["environment"].keys() <= known, name
 
 
+def test_redis_runs_with_the_settings_that_the_documents_name() -> None:
+    redis = compose.read(LOCAL)["redis"]
+    mounted = dict(volume.split(":")[:2] for volume in redis["volumes"])
+    assert mounted["./ops/redis.conf"] == redis["command"][1]
+
+
 def test_the_demo_is_published_on_loopback_alone() -> None:
     services = compose.read(LOCAL, profiles=("pgbouncer", "tls", "monitoring"))
     published = [port for service in services.values() for port in service.get("ports", ())]
@@ -142,6 +148,7 @@ class Machine:
             "8001": str(self.ports["server"]),
             "8000": str(self.ports["door"]),
             "9464": str(self.ports["worker"]),
+            "/usr/local/etc/redis/redis.conf": str(compose.ROOT / "ops" / "redis.conf"),
             "/var/lib/courtside": str(folder / "home"),
             "/var/backups/courtside": str(folder / "backups"),
         }
@@ -234,6 +241,8 @@ async def test_the_services_give_the_club_of_make_run_behind_their_door(
         for name, service in services.items():
             if "healthcheck" in service and name != "mailpit":
                 machine.wait_for(name, service, "service_healthy")
+        asked = ["redis-cli", "-p", str(machine.ports["redis"]), "CONFIG", "GET", "maxmemory-policy"]
+        assert "volatile-lru" in subprocess.run(asked, capture_output=True, text=True, check=True).stdout
 
         transport = httpx.HTTPTransport(retries=20)
         door = f"http://127.0.0.1:{machine.ports['door']}"

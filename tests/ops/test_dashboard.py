@@ -29,6 +29,7 @@ from server.context import Context
 from server.embedded.process import free_port
 from server.settings import Settings
 from server.sql.connection import create_pool
+from server.sql.recovery import BACKUP, INSERT_RUN, VERIFY
 from server.usecases.seed import DEMO_PASSWORD, seed_demo
 from tests.conftest import BASE_SETTINGS, administer, named
 from tests.edge.conftest import environment_of
@@ -111,6 +112,8 @@ def stage(
 async def furnish(settings: Settings) -> None:
     async with await create_pool(settings, size=2) as pool:
         await seed_demo(Context(settings, pool, redis=None))  # type: ignore[arg-type] # it asks for none
+        for kind in (BACKUP, VERIFY):
+            await pool.execute(INSERT_RUN, kind, datetime.now(UTC), None, 4096)
 
 
 def run(ending: ExitStack, command: list[str], env: dict[str, str], folder: Path) -> None:
