@@ -64,6 +64,8 @@ def test_tasks_are_told_settings_that_exist_and_run_commands_that_exist() -> Non
         told = {entry["Name"] for entry in [*container.get("Environment", []), *container["Secrets"]]}
         assert told <= known, container["Name"]
         assert {"DATABASE_URL", "REDIS_URL", "JWT_SECRET"} <= told
+        if container["Name"] in ("server", "worker"):
+            assert "METRICS_TOKEN" in told, "behind a proxy nobody may ask for the metrics without it"
         assert container["Command"][0] == "courtside"
         assert container["Command"][1] in choices
 
