@@ -28,8 +28,8 @@ FIRST_DAY, LAST_DAY = 1, 58
 """Days from now, within the demo club's horizon of 60 in whatever zone this runs."""
 FIRST_HOUR, LAST_HOUR = 8, 20
 """Starts within the opening hours, an hour on either side of which is asked for too."""
-LATE = 25.0
-"""Seconds after which a silent live grid is a failure: it pings more often."""
+LATE = 30.0
+"""Seconds after which a silent live grid is a failure: it pings every 25, if nothing else is to be said."""
 
 Json = dict[str, Any]
 numbers = itertools.count(1)

@@ -12,6 +12,7 @@ import pytest
 from server.app import HANDLERS
 from server.context import Context
 from server.embedded.process import free_port
+from server.live.hub import Pace
 from server.settings import Settings
 from server.sql.connection import Connection
 from server.usecases.seed import seed_demo
@@ -73,6 +74,13 @@ async def live_server(context: Context, settings: Settings, tmp_path: Path) -> A
     }
     with server_processes(env, tmp_path, tmp_path / "serve.log") as server:
         yield server.address
+
+
+def test_a_watcher_waits_longer_for_a_word_than_the_server_keeps_still() -> None:
+    """Read, not imported: the module is Locust's, which changes the sockets of whoever imports it."""
+    late = re.search(r"^LATE = ([\d.]+)$", (Path(__file__).parent / "asking.py").read_text(), re.MULTILINE)
+    assert late is not None
+    assert float(late[1]) > Pace().ping + Pace().sweep
 
 
 async def test_the_load_asks_every_route_meets_only_documented_answers_and_leaves_everything_in_order(
