@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
@@ -24,6 +25,21 @@ from server.sql.outbox import insert_outbox
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 ACCEPTED = "250 OK"
+
+
+class Stage(StrEnum):
+    """Where a mail server can hang: before its greeting, before it answers something, or while it reads the content."""
+
+    GREETING = "greeting"
+    EHLO = "EHLO"
+    RCPT = "RCPT"
+    DATA = "DATA"
+    CONTENT = "content"
+    END = "end of the content"
+
+
+PUSHED = {"220 ": Stage.GREETING, "250-": Stage.EHLO, "354 ": Stage.DATA}
+"""How answers begin that aiosmtpd gives without asking its handler."""
 
 
 class MailServer:
@@ -39,6 +55,10 @@ class MailServer:
         self.data_answer = ACCEPTED
         self.drop_after_data = False
         self.data_seen = 0
+        self.hangs_at: Stage | None = None
+        """It answers nothing from there on, in connections that get so far."""
+        self.hangs_for: str | None = None
+        """Only mails to this address hang, at `Stage.RCPT`."""
         self.holding = asyncio.Event()
         self.hold: asyncio.Event | None = None
         """Set: the answer to a mail waits for it; `holding` tells that one waits."""
@@ -46,12 +66,16 @@ class MailServer:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        if self.hangs_at == Stage.RCPT and self.hangs_for in {None, address}:
+            await self.hang()
         if self.answer == ACCEPTED:
             envelope.rcpt_tos.append(address)
         return self.answer
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         self.data_seen += 1
+        if self.hangs_at == Stage.END:
+            await self.hang()
         if self.hold is not None:
             self.holding.set()
             await self.hold.wait()
@@ -65,6 +89,11 @@ class MailServer:
             self.envelopes.append(envelope)
             self.encrypted.append(session.ssl is not None)
         return self.data_answer
+
+    async def hang(self) -> None:
+        """For ever."""
+        self.holding.set()
+        await asyncio.Event().wait()
 
 
 @asynccontextmanager
@@ -84,6 +113,16 @@ async def mail_server(
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             open_transports.add(transport)
             super().connection_made(transport)
+
+        async def push(self, status: str | bytes) -> None:
+            said = status if isinstance(status, str) else status.decode()
+            if PUSHED.get(said[:4]) == handler.hangs_at is not None:
+                await handler.hang()
+            await super().push(status)
+            if said.startswith("354") and handler.hangs_at == Stage.CONTENT:
+                assert isinstance(self.transport, asyncio.Transport)
+                self.transport.pause_reading()
+                handler.holding.set()
 
     def protocol() -> SMTP:
         with warnings.catch_warnings():

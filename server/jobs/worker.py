@@ -103,8 +103,8 @@ async def run(settings: Settings) -> None:
         await client.aclose()
 
 
-async def tend(context: Context, signals: Signals) -> None:
-    """Keep the loops up until it is time to stop, then end them."""
+async def tend(context: Context, signals: Signals, *, grace: float = GRACE) -> None:
+    """Keep the loops up until it is time to stop, then end them; the mails in hand have `grace` seconds for it."""
     log.info("worker_started", pid=os.getpid())
     catalogues = Catalogues(context)
     feed = Feed(context.settings)
@@ -130,7 +130,7 @@ async def tend(context: Context, signals: Signals) -> None:
     ]
     try:
         await signals.stopping.wait()
-        await asyncio.wait(sweepers, timeout=GRACE)
+        await asyncio.wait(sweepers, timeout=grace)
     finally:
         signals.stop()
         await _end(*sweepers, *helpers)

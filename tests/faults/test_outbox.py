@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -82,11 +83,11 @@ async def test_what_a_killed_worker_had_in_hand_is_delivered_by_the_next(
     assert [message["Message-ID"] for message in server.received] == [f"<{outbox_id}@courtside.example>"]
 
 
-async def test_a_mail_that_kills_its_worker_twice_is_parked(
+async def test_a_mail_that_kills_its_worker_twice_is_parked_and_takes_no_other_along(
     settings: Settings, pool: Pool, start_worker: StartWorker
 ) -> None:
-    user = await add_person(pool)
-    outbox_id = await put_out(pool, "mail.reset", user_id=user, token=TOKEN)
+    for _ in range(3):
+        await put_out_reset(pool)
     async with mail_server() as server:
         by_smtp = replace(settings, smtp_host="127.0.0.1", smtp_port=server.port)
         for _ in range(2):
@@ -97,11 +98,15 @@ async def test_a_mail_that_kills_its_worker_twice_is_parked(
             process.kill()
             await process.wait()
             await make_due(pool)
+        assert [row["unknown"] for row in await pool.fetch("SELECT unknown FROM outbox ORDER BY 1")] == [1, 1, 2]
+        server.hold = None
         await start_worker(by_smtp)
-        await until(lambda: pool.fetchval("SELECT parked_at FROM outbox"))
+        await until(lambda: pool.fetchval("SELECT count(*) = 2 FROM outbox WHERE done_at IS NOT NULL"))
 
-    assert (await row_of(pool, outbox_id))["last_error"].startswith("It may have been sent")
-    assert server.data_seen == 2
+    parked = await pool.fetch("SELECT id, last_error FROM outbox WHERE parked_at IS NOT NULL")
+    assert [row["last_error"][:20] for row in parked] == ["It may have been sen"]
+    assert parked[0]["id"] not in {UUID(str(mail["Message-ID"])[1:37]) for mail in server.received}
+    assert (server.data_seen, len(server.received)) == (4, 2)
 
 
 async def test_sigterm_lets_the_worker_finish_the_mail_in_hand_and_no_other(
