@@ -187,21 +187,32 @@ OF_CLUB = """
     SELECT FROM memberships m WHERE m.club_id = $1 AND m.user_id::text = payload->>'user_id'
 )))
 """
-LIST_OF_CLUB = f"""
+ROWS = """
 SELECT id, kind, payload->>'booking_id' AS booking_id, payload->>'entry_id' AS entry_id,
        CASE WHEN jsonb_typeof(payload->'user_id') = 'number' THEN (payload->>'user_id')::bigint END AS user_id,
        attempts, last_error, created_at, run_at, parked_at
 FROM outbox
-WHERE {OF_CLUB} AND done_at IS NULL AND (parked_at IS NOT NULL) = $2 AND (created_at, id) > ($3, $4)
-ORDER BY created_at, id LIMIT $5
 """
+PAGE = f"{OF_CLUB} AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4"
+LIST_PARKED = f"{ROWS} WHERE done_at IS NULL AND parked_at IS NOT NULL AND {PAGE}"
 
 
-async def list_of_club(
-    conn: Connection, club_id: int, *, parked: bool, after: tuple[datetime, UUID], limit: int
+async def list_parked(
+    conn: Connection, club_id: int, *, after: tuple[datetime, UUID], limit: int
 ) -> list[asyncpg.Record]:
-    """A club's rows that were set aside, or that are to be done, oldest first, from `after` on; without secrets."""
-    rows: list[asyncpg.Record] = await conn.fetch(LIST_OF_CLUB, club_id, parked, *after, limit)
+    """A club's rows that were set aside, oldest first, from `after` on; without secrets."""
+    rows: list[asyncpg.Record] = await conn.fetch(LIST_PARKED, club_id, *after, limit)
+    return rows
+
+
+LIST_PENDING = f"{ROWS} WHERE done_at IS NULL AND parked_at IS NULL AND {PAGE}"
+
+
+async def list_pending(
+    conn: Connection, club_id: int, *, after: tuple[datetime, UUID], limit: int
+) -> list[asyncpg.Record]:
+    """A club's rows that are to be done, as `list_parked`."""
+    rows: list[asyncpg.Record] = await conn.fetch(LIST_PENDING, club_id, *after, limit)
     return rows
 
 

@@ -21,7 +21,8 @@ async def list_rows(
 ) -> list[asyncpg.Record]:
     """The club's rows that were set aside, or that are still to be done, oldest first. No secret is in them."""
     async with acquire(context.pool) as conn:
-        return await sql.list_of_club(conn, club_id, parked=parked, after=after or FIRST_PAGE, limit=limit)
+        list_page = sql.list_parked if parked else sql.list_pending
+        return await list_page(conn, club_id, after=after or FIRST_PAGE, limit=limit)
 
 
 async def retry(context: Context, club_id: int, row_id: UUID) -> None:

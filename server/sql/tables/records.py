@@ -69,6 +69,7 @@ outbox = Table(
     Column("parked_at", instant()),
     Column("last_error", Text),
     Index("idx_outbox_due", "run_at", postgresql_where=text("done_at IS NULL AND parked_at IS NULL")),
+    Index("idx_outbox_parked", "created_at", "id", postgresql_where=text("done_at IS NULL AND parked_at IS NOT NULL")),
     comment="Work caused by a transaction, remembered in it.",
 )
 
