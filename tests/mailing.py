@@ -114,7 +114,7 @@ async def mail_server(
             open_transports.add(transport)
             super().connection_made(transport)
 
-        async def push(self, status: str | bytes) -> None:
+        async def push(self, status: Any) -> None:
             said = status if isinstance(status, str) else status.decode()
             if PUSHED.get(said[:4]) == handler.hangs_at is not None:
                 await handler.hang()

@@ -8,8 +8,7 @@ from binascii import b2a_qp
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
-from email.policy import SMTP, SMTPUTF8
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, parseaddr, quote
 from functools import lru_cache
 from html import escape
 from uuid import UUID
@@ -237,11 +236,12 @@ def compose(
 def _origin(sender: str) -> tuple[str, str]:
     """The address of a sender, and the folded From header with its name. Raises `UnusableAddress`."""
     name, written = parseaddr(sender)
-    address = mail_address(written)
-    local, _, domain = address.rpartition("@")
-    policy = SMTP if address.isascii() else SMTPUTF8
-    folded: str = policy.fold("From", policy.header_factory("From", Address(one_line(name, 200), local, domain)))
-    return address, folded.removesuffix("\r\n")
+    address, name = mail_address(written), one_line(name, 200)
+    if not name:
+        return address, f"From: {address}"
+    words = _header_words(name)
+    phrase = f'"{quote(name)}"' if words == name else words
+    return address, f"From: {phrase}\r\n <{address}>"
 
 
 def _header_words(words: str) -> str:
