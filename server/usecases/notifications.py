@@ -265,10 +265,11 @@ class Delivery:
             self._marking = asyncio.create_task(self._mark_soon())
 
     async def _mark_soon(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(MARK_WITHIN):
-                await self._ending.wait()
-        await self._mark()
+        while self._unmarked:  # others may have come while a statement was under way, and none may come after them
+            with suppress(TimeoutError):
+                async with asyncio.timeout(MARK_WITHIN):
+                    await self._ending.wait()
+            await self._mark()
 
     async def _mark(self) -> None:
         rows, self._unmarked = self._unmarked, []
