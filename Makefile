@@ -23,7 +23,7 @@ run: environment-run ## Run everything on http://127.0.0.1:8000 (PORT, HOST, COU
 
 test: page ## Run every test (ARGS=… for pytest)
 	@$(PYTHON) ops/page.py test
-	@exec $(BIN)/python -m pytest -n 2 $(ARGS)
+	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: environment ## Style, formatting and import contracts, of the page too
 	$(BIN)/ruff check

@@ -22,6 +22,10 @@ GRACE = 20  # seconds that requests under way may still take at shutdown
 KEEP_ALIVE = 75  # seconds; longer than a load balancer's idle timeout, so that it is never us who hang up first
 
 
+class PortTaken(SettingsError):
+    """Something listens on HOST and PORT."""
+
+
 def bind(settings: Settings, *, shared: bool) -> socket.socket:
     """A socket bound to HOST and PORT, which does not listen yet.
 
@@ -37,7 +41,7 @@ def bind(settings: Settings, *, shared: bool) -> socket.socket:
         bound.bind((settings.host.strip("[]"), settings.port))
     except OSError as error:
         bound.close()
-        raise SettingsError(_refusal(settings, error)) from None
+        raise (PortTaken if error.errno == errno.EADDRINUSE else SettingsError)(_refusal(settings, error)) from None
     bound.settimeout(0)
     return bound
 
@@ -51,7 +55,7 @@ def require_free_port(settings: Settings, *, patience: float = 0) -> None:
     while True:
         try:
             bind(settings, shared=False).close()  # listening would take a client's connection and drop it
-        except SettingsError:
+        except PortTaken:
             if time.monotonic() >= deadline:
                 raise
         else:
