@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, get, patch, post
-from litestar.datastructures import Cookie
 from litestar.params import JSONBody
 
 from server.context import Context
@@ -22,31 +21,19 @@ from server.domain.errors import (
     Unauthenticated,
 )
 from server.domain.people import Role
+from server.edge.cookies import ended_cookies, refresh_cookie, session_cookies
 from server.edge.errors import problems
 from server.edge.guessing import Guess
-from server.edge.identity import access_cookie, claims_of, identity_of
+from server.edge.identity import claims_of, identity_of
 from server.edge.limits import is_from_here, limit_guesses
 from server.edge.requests import header_of
-from server.settings import Settings
 from server.usecases import accounts, sessions
 from server.usecases.reminders import choose_reminders
 from server.usecases.sessions import Account, Session
 
-REFRESH_COOKIE = "courtside_refresh"
-"""On HTTPS with a prefix, as the access cookie; not `__Host-`, which knows no path."""
-REFRESH_PATH = "/api/auth"
-"""The refresh cookie goes nowhere else."""
 FORGOT_SECONDS = 0.1
 """`forgot` takes at least so long: writing a link takes longer than finding that there is nobody to write to."""
 NO_STORE = {"Cache-Control": "no-store"}
-
-
-class SessionCookie(Cookie):
-    """For a page on another site it is partitioned: browsers that block the cookies of other sites take it then."""
-
-    def to_header(self, **kwargs: Any) -> str:
-        """The cookie as it is sent. `http.cookies` knows the attribute from Python 3.14 on."""
-        return super().to_header(**kwargs) + ("; Partitioned" if self.samesite == "none" else "")
 
 
 Email = Annotated[str, msgspec.Meta(max_length=320, description="Compared without regard to case.")]
@@ -299,7 +286,7 @@ async def login(request: Request[Any, Any, Any], data: JSONBody[Login]) -> Respo
             password=data.password,
             totp=data.totp,
             cookies=data.cookies,
-            from_here=is_from_here(request.scope, _settings(request).trusted_proxies),
+            from_here=is_from_here(request.scope, context_of(request).settings.trusted_proxies),
         )
     except BadCredentials:
         await guess.went_wrong()
@@ -317,7 +304,7 @@ async def refresh(
     The token comes in the body, or in its cookie with `X-CSRF-Token` beside it.
     """
     token = data.refresh_token if data else None
-    in_cookie = None if token else request.cookies.get(_refresh_cookie(request))
+    in_cookie = None if token else request.cookies.get(refresh_cookie(context_of(request).settings))
     if not (token or in_cookie):
         raise Unauthenticated("Send your refresh_token.")
     session = await sessions.refresh(
@@ -325,7 +312,7 @@ async def refresh(
         token or in_cookie or "",
         cookies=token is None,
         csrf=header_of(request, b"x-csrf-token"),
-        from_here=is_from_here(request.scope, _settings(request).trusted_proxies),
+        from_here=is_from_here(request.scope, context_of(request).settings.trusted_proxies),
     )
     return session_answer(request, session)
 
@@ -342,17 +329,8 @@ async def logout(request: Request[Any, Any, Any], data: JSONBody[Logout | None] 
         everywhere=wanted.everywhere,
     )
     forget_user(request, claims.user_id)
-    return Response(None, status_code=204, cookies=ended_cookies(request), headers=NO_STORE)
-
-
-def ended_cookies(request: Request[Any, Any, Any]) -> list[Cookie]:
-    """What takes the cookies of a session away, if it has any."""
-    if claims_of(request).csrf is None:
-        return []
-    return [
-        SessionCookie(key=access_cookie(_settings(request)), path="/", max_age=0, **_cookie_rules(request)),
-        SessionCookie(key=_refresh_cookie(request), path=REFRESH_PATH, max_age=0, **_cookie_rules(request)),
-    ]
+    cookies = ended_cookies(context_of(request).settings, claims)
+    return Response(None, status_code=204, cookies=cookies, headers=NO_STORE)
 
 
 def session_answer(request: Request[Any, Any, Any], session: Session) -> Response[Tokens | CookieSession]:
@@ -366,40 +344,12 @@ def session_answer(request: Request[Any, Any, Any], session: Session) -> Respons
             user=user,
         )
         return Response(tokens, status_code=200, headers=NO_STORE)
-    rules = _cookie_rules(request)
     return Response(
         CookieSession(csrf_token=session.csrf_token, expires_in=session.expires_in, user=user),
         status_code=200,
         headers=NO_STORE,
-        cookies=[
-            SessionCookie(
-                key=access_cookie(_settings(request)),
-                value=session.access_token,
-                path="/",
-                max_age=session.expires_in,
-                **rules,
-            ),
-            SessionCookie(
-                key=_refresh_cookie(request),
-                value=session.refresh_token,
-                path=REFRESH_PATH,
-                max_age=session.refresh_expires_in,
-                **rules,
-            ),
-        ],
+        cookies=session_cookies(context_of(request).settings, session),
     )
-
-
-def _refresh_cookie(request: Request[Any, Any, Any]) -> str:
-    return f"__Secure-{REFRESH_COOKIE}" if _settings(request).public_url.startswith("https://") else REFRESH_COOKIE
-
-
-def _cookie_rules(request: Request[Any, Any, Any]) -> dict[str, Any]:
-    settings = _settings(request)
-    cross_site = settings.cookie_samesite == "none"
-    # A browser takes SameSite=None and Partitioned from a secure cookie only.
-    secure = cross_site or settings.public_url.startswith("https://")
-    return {"httponly": True, "secure": secure, "samesite": settings.cookie_samesite}
 
 
 def _user(account: Account) -> User:
@@ -410,10 +360,6 @@ def context_of(request: Request[Any, Any, Any]) -> Context:
     """Settings, pool, Redis and clock."""
     context: Context = request.app.state.context
     return context
-
-
-def _settings(request: Request[Any, Any, Any]) -> Settings:
-    return context_of(request).settings
 
 
 def forget_user(request: Request[Any, Any, Any], user_id: int) -> None:

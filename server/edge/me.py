@@ -11,7 +11,8 @@ from litestar import Request, Response, delete, get
 from litestar.params import JSONBody
 
 from server.domain.errors import BadCredentials, Conflict, ReauthenticationRequired
-from server.edge.auth import NO_STORE, Password, context_of, ended_cookies, forget_user
+from server.edge.auth import NO_STORE, Password, context_of, forget_user
+from server.edge.cookies import ended_cookies
 from server.edge.errors import problems
 from server.edge.identity import claims_of, identity_of
 from server.edge.limits import limit_guesses
@@ -83,7 +84,8 @@ async def erase_me(request: AnyRequest, data: JSONBody[Goodbye | None] = None) -
         await erasure.erase(identity.user_id)
     finally:
         forget_user(request, identity.user_id)  # shut by now, also where the rest is left to the worker
-    return Response(None, status_code=204, headers=NO_STORE, cookies=ended_cookies(request))
+    cookies = ended_cookies(context_of(request).settings, claims)
+    return Response(None, status_code=204, headers=NO_STORE, cookies=cookies)
 
 
 handlers = [export_me, erase_me]
