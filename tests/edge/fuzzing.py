@@ -57,6 +57,11 @@ def session_of(there: Background, settings: Settings) -> Iterator[requests.Sessi
     async def live() -> None:
         app = create_app(settings, clock=FrozenClock())
         async with running(app):
+            # What an app says in its first moments is said by then. This loop also runs between the parts of a test,
+            # where pytest catches nothing: it would stand amid the dots.
+            async with asyncio.timeout(30):
+                while not app.state.live.feed.works:  # noqa: ASYNC110 - the feed sets no event
+                    await asyncio.sleep(0.005)
             made.append(app)
             started.set()
             await over.wait()
