@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 import redis.exceptions
 from litestar import Litestar, Request, get
+from litestar.datastructures import State
 
 from server.context import Context
 from server.domain.errors import Unavailable
@@ -34,12 +35,17 @@ class Alive(msgspec.Struct, frozen=True):
     status: Literal["alive"] = "alive"
 
 
-class Checks(msgspec.Struct, frozen=True, kw_only=True):
-    """Each thing that was looked at. Redis never makes the service unready: bookings go on without it."""
+class Behind(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands behind each process, server or worker. Without Redis both go on."""
 
     database: Literal["ok", "out_of_reach"]
     schema: Literal["ok", "outdated", "unknown"]
     redis: Literal["ok", "degraded"]
+
+
+class Checks(Behind, frozen=True, kw_only=True):
+    """Each thing that was looked at. Redis never makes the service unready: bookings go on without it."""
+
     feed: Literal["ok", "degraded"]
     """Whether this process hears of other processes' bookings at once; without, within seconds."""
     draining: bool
@@ -90,6 +96,18 @@ async def ready(request: Request[Any, Any, Any]) -> Ready:
     version needs, or the process is about to stop; `checks` says which.
     """
     state = request.app.state
+    checks = Checks(
+        **await look_behind(state),
+        feed="ok" if state.live.feed.works else "degraded",
+        draining=state.draining,
+    )
+    if checks.database == checks.schema == "ok" and not state.draining:
+        return Ready(checks)
+    raise not_ready(checks)
+
+
+async def look_behind(state: State) -> dict[str, Any]:
+    """The fields of `Behind`, as they are now. `state` has a context and a `database_check`."""
     context: Context = state.context
     reachable, migrated = await state.database_check.ask()
     try:
@@ -97,18 +115,19 @@ async def ready(request: Request[Any, Any, Any]) -> Ready:
         redis_answers = True
     except redis.exceptions.RedisError:
         redis_answers = False
-    checks = Checks(
+    found = Behind(
         database="ok" if reachable else "out_of_reach",
         schema="unknown" if not reachable else "ok" if migrated else "outdated",
         redis="ok" if redis_answers else "degraded",
-        feed="ok" if state.live.feed.works else "degraded",
-        draining=state.draining,
     )
-    if reachable and migrated and not state.draining:
-        return Ready(checks)
+    return msgspec.structs.asdict(found)
+
+
+def not_ready(checks: Behind) -> Unavailable:
+    """The refusal that says what stands in the way."""
     refusal = Unavailable("Not ready: see `checks`.")
     refusal.extra["checks"] = checks
-    raise refusal
+    return refusal
 
 
 def start_draining(app: Litestar) -> None:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import msgspec
-import redis.exceptions
 import structlog
 import uvicorn
 from litestar import Litestar, Request, get
@@ -19,9 +18,8 @@ from prometheus_client import REGISTRY
 
 from server import metrics
 from server.context import Context
-from server.domain.errors import Unavailable
 from server.edge.errors import answer_exception
-from server.edge.health import DatabaseCheck
+from server.edge.health import Behind, DatabaseCheck, look_behind, not_ready
 from server.edge.health import live as live_handler
 from server.edge.metrics import measuring, sample_pool, show_metrics
 from server.edge.telemetry import Telemetry
@@ -46,12 +44,9 @@ FOR_SERVERS = (
 log = structlog.get_logger(__name__)
 
 
-class WorkerChecks(msgspec.Struct, frozen=True, kw_only=True):
+class WorkerChecks(Behind, frozen=True, kw_only=True):
     """Each thing that was looked at. Redis never makes the worker unready: it goes on at the sweepers' pace."""
 
-    database: Literal["ok", "out_of_reach"]
-    schema: Literal["ok", "outdated", "unknown"]
-    redis: Literal["ok", "degraded"]
     loops: Literal["ok", "stuck"]
     draining: bool
 
@@ -67,27 +62,16 @@ class WorkerReady(msgspec.Struct, frozen=True):
 async def ready(request: Request[Any, Any, Any]) -> WorkerReady:
     """Whether the worker does its work; `checks` says what stands in its way."""
     state = request.app.state
-    context: Context = state.context
     signals: Signals = state.signals
-    reachable, migrated = await state.database_check.ask()
-    try:
-        await context.redis.ping()
-        redis_answers = True
-    except redis.exceptions.RedisError:
-        redis_answers = False
     now = time.monotonic()
     checks = WorkerChecks(
-        database="ok" if reachable else "out_of_reach",
-        schema="unknown" if not reachable else "ok" if migrated else "outdated",
-        redis="ok" if redis_answers else "degraded",
+        **await look_behind(state),
         loops="ok" if all(now - beat < OVERDUE for beat in signals.beats.values()) else "stuck",
         draining=signals.stopping.is_set(),
     )
-    if checks == WorkerChecks(database="ok", schema="ok", redis=checks.redis, loops="ok", draining=False):
+    if checks.database == checks.schema == checks.loops == "ok" and not checks.draining:
         return WorkerReady(checks)
-    refusal = Unavailable("Not ready: see `checks`.")
-    refusal.extra["checks"] = checks
-    raise refusal
+    raise not_ready(checks)
 
 
 class _Server(uvicorn.Server):

@@ -1,5 +1,6 @@
-import { type ReactNode, useId, useLayoutEffect, useRef } from "react"
+import type { ReactNode } from "react"
 import styles from "./Dialog.module.css"
+import { useModal } from "./useModal"
 
 interface Props {
   readonly title: string
@@ -10,25 +11,10 @@ interface Props {
 
 /** Something to settle before all else. It keeps the focus and gives it back. */
 export function Dialog({ title, onClose, children }: Props) {
-  const dialog = useRef<HTMLDialogElement>(null)
-  const id = useId()
-  // Before the element goes: a dialog that is gone already cannot give the focus back.
-  useLayoutEffect(() => {
-    const shown = dialog.current
-    shown?.showModal()
-    return () => shown?.close()
-  }, [])
+  const modal = useModal(onClose)
   return (
-    <dialog
-      ref={dialog}
-      className={styles["dialog"]}
-      aria-labelledby={id}
-      onCancel={event => {
-        event.preventDefault()
-        onClose()
-      }}
-    >
-      <h2 id={id}>{title}</h2>
+    <dialog className={styles["dialog"]} {...modal.props}>
+      <h2 id={modal.titleId}>{title}</h2>
       {children}
     </dialog>
   )

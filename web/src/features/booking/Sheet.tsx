@@ -1,30 +1,16 @@
-import { type ReactNode, useId, useLayoutEffect, useRef } from "react"
+import type { ReactNode } from "react"
 import { Button } from "../../ui/Button"
+import { useModal } from "../../ui/useModal"
 import { words } from "../../words/words"
 import styles from "./Drawer.module.css"
 
 /** A sheet at the right, or at the bottom of a small window. It keeps the focus and gives it back. */
 export function Sheet({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
-  const dialog = useRef<HTMLDialogElement>(null)
-  const id = useId()
-  // Before the element goes: a dialog that is gone already cannot give the focus back.
-  useLayoutEffect(() => {
-    const shown = dialog.current
-    shown?.showModal()
-    return () => shown?.close()
-  }, [])
+  const modal = useModal(onClose)
   return (
-    <dialog
-      ref={dialog}
-      className={styles["sheet"]}
-      aria-labelledby={id}
-      onCancel={event => {
-        event.preventDefault()
-        onClose()
-      }}
-    >
+    <dialog className={styles["sheet"]} {...modal.props}>
       <header className={styles["head"]}>
-        <h2 id={id}>{title}</h2>
+        <h2 id={modal.titleId}>{title}</h2>
         <Button look="quiet" aria-label={words.booking.close} onClick={onClose}>
           <span aria-hidden="true">✕</span>
         </Button>
