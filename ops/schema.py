@@ -28,6 +28,8 @@ def generate() -> str:
     for operations in document["paths"].values():
         for operation in operations.values():
             operation["responses"] = {key: value for key, value in operation["responses"].items() if int(key) < 400}
+    # Litestar names them as it meets the routes, of which those of one path come in no certain order.
+    document["components"]["schemas"] = dict(sorted(document["components"]["schemas"].items()))
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "openapi.json"), Path(folder, "schema.d.ts")
         source.write_bytes(msgspec.json.encode(document))

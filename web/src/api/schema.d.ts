@@ -1653,6 +1653,227 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Accepted
+         * @description The same for every address, known or not; the mail says more.
+         */
+        Accepted: {
+            detail: string;
+        };
+        /**
+         * AdminClub
+         * @description A club as staff see it.
+         */
+        AdminClub: {
+            id: number;
+            version: number;
+            slug: string;
+            name: string;
+            zone: string;
+            currency: string;
+            /** @enum {unknown} */
+            grid_visibility: "members" | "public";
+            /** @enum {unknown} */
+            stacking: "additive" | "max" | "multiplicative";
+            policy: components["schemas"]["PolicyWire"];
+        };
+        /**
+         * AdminClubs
+         * @description A page of clubs.
+         */
+        AdminClubs: {
+            items: components["schemas"]["AdminClub"][];
+            next: string | null;
+        };
+        /**
+         * AdminCoach
+         * @description A coach as staff see it.
+         */
+        AdminCoach: {
+            id: number;
+            club_id: number;
+            version: number;
+            name: string;
+            rate: number;
+            hours: components["schemas"]["DayWindowWire"][];
+            exceptions: components["schemas"]["DatedWire"][];
+        };
+        /**
+         * AdminCoaches
+         * @description A page of coaches.
+         */
+        AdminCoaches: {
+            items: components["schemas"]["AdminCoach"][];
+            next: string | null;
+        };
+        /**
+         * AdminCourt
+         * @description A court as staff see it.
+         */
+        AdminCourt: {
+            id: number;
+            club_id: number;
+            version: number;
+            name: string;
+            kind: string;
+            indoor: boolean;
+            surface: string;
+            base_rate: number;
+            min_duration: number | null;
+            max_duration: number | null;
+            start_alignment: number | null;
+            position: number;
+            units: number[];
+        };
+        /**
+         * AdminCourts
+         * @description A page of courts.
+         */
+        AdminCourts: {
+            items: components["schemas"]["AdminCourt"][];
+            next: string | null;
+        };
+        /**
+         * AdminEquipment
+         * @description A pool as staff see it.
+         */
+        AdminEquipment: {
+            id: number;
+            club_id: number;
+            version: number;
+            name: string;
+            quantity: number;
+            price: number;
+            /** @enum {unknown} */
+            per: "booking" | "hour";
+        };
+        /**
+         * AdminEquipmentPage
+         * @description A page of pools.
+         */
+        AdminEquipmentPage: {
+            items: components["schemas"]["AdminEquipment"][];
+            next: string | null;
+        };
+        /**
+         * AdminException
+         * @description A date with hours of its own.
+         */
+        AdminException: {
+            /** Format: date */
+            day: string;
+            windows: components["schemas"]["WindowWire"][];
+            reason: string;
+        };
+        /**
+         * AdminExceptions
+         * @description A page of dates.
+         */
+        AdminExceptions: {
+            items: components["schemas"]["AdminException"][];
+            next: string | null;
+        };
+        /**
+         * AdminHours
+         * @description The club's week as staff see it.
+         */
+        AdminHours: {
+            club: string;
+            version: number;
+            hours: components["schemas"]["DayWindowWire"][];
+        };
+        /**
+         * AdminRule
+         * @description A price rule as staff see it.
+         */
+        AdminRule: {
+            id: number;
+            club_id: number;
+            version: number;
+            name: string;
+            /** @enum {unknown} */
+            effect: "amount" | "override" | "percent";
+            value: number;
+            priority: number;
+            indoor: boolean | null;
+            court_ids: number[];
+            weekdays: number[];
+            from_time: string | null;
+            to_time: string | null;
+            from_date: string | null;
+            to_date: string | null;
+            tiers: string[];
+            min_lead: number | null;
+            max_lead: number | null;
+        };
+        /**
+         * AdminRules
+         * @description A page of price rules.
+         */
+        AdminRules: {
+            items: components["schemas"]["AdminRule"][];
+            next: string | null;
+        };
+        /**
+         * AdminScreen
+         * @description A screen as staff see it. `paired` says whether it has collected its token; `last_seen_at` is true to the
+         *         minute; one that was shut out has `revoked_at`.
+         */
+        AdminScreen: {
+            id: number;
+            club_id: number;
+            version: number;
+            name: string;
+            court_ids: number[] | null;
+            paired: boolean;
+            created_by: number;
+            approved_at: string;
+            last_seen_at: string | null;
+            revoked_at: string | null;
+        };
+        /**
+         * AdminScreens
+         * @description A page of screens.
+         */
+        AdminScreens: {
+            items: components["schemas"]["AdminScreen"][];
+            next: string | null;
+        };
+        /**
+         * AdminUser
+         * @description A member of the club as staff see it.
+         */
+        AdminUser: {
+            id: number;
+            club_id: number;
+            version: number;
+            email: string;
+            name: string;
+            /** @enum {unknown} */
+            role: "admin" | "player" | "staff";
+            tier: string | null;
+            verified: boolean;
+            suspended: boolean;
+            account_suspended: boolean;
+            created_at: string;
+        };
+        /**
+         * AdminUsers
+         * @description A page of members.
+         */
+        AdminUsers: {
+            items: components["schemas"]["AdminUser"][];
+            next: string | null;
+        };
+        /**
+         * AffectedBookings
+         * @description The bookings that a closure would cancel, with whose they are.
+         */
+        AffectedBookings: {
+            items: components["schemas"]["DeskBooking"][];
+            /** @default null */
+            next: null;
+        };
+        /**
          * Alive
          * @description The process answers.
          */
@@ -1664,605 +1885,24 @@ export interface components {
             status: "alive";
         };
         /**
-         * Ready
-         * @description The process takes requests.
+         * AuditEvent
+         * @description What was done, and by whom (`actor_id` null: the system). `payload` says to what, by ids and times.
          */
-        Ready: {
-            checks: components["schemas"]["Checks"];
-            /**
-             * @default ready
-             * @enum {unknown}
-             */
-            status: "ready";
-        };
-        /**
-         * Checks
-         * @description Each thing that was looked at. Redis never makes the service unready: bookings go on without it.
-         */
-        Checks: {
-            /** @enum {unknown} */
-            database: "ok" | "out_of_reach";
-            /** @enum {unknown} */
-            schema: "ok" | "outdated" | "unknown";
-            /** @enum {unknown} */
-            redis: "degraded" | "ok";
-            /** @enum {unknown} */
-            feed: "degraded" | "ok";
-            draining: boolean;
-        };
-        /**
-         * Registration
-         * @description An account to be.
-         */
-        Registration: {
-            /** @description Compared without regard to case. */
-            email: string;
-            /** @description 8 to 128 characters. */
-            password: string;
-            /** @default  */
-            name: string;
-        };
-        /**
-         * Accepted
-         * @description The same for every address, known or not; the mail says more.
-         */
-        Accepted: {
-            detail: string;
-        };
-        /**
-         * Login
-         * @description Who wants in. With `cookies` the tokens are set as cookies, which scripts of a page cannot read.
-         */
-        Login: {
-            /** @description Compared without regard to case. */
-            email: string;
-            /** @description 8 to 128 characters. */
-            password: string;
-            /** @default null */
-            totp: string | null;
-            /** @default false */
-            cookies: boolean;
-        };
-        /**
-         * Tokens
-         * @description A session. Send `access_token` as `Authorization: Bearer …`; exchange `refresh_token` before it expires.
-         */
-        Tokens: {
-            access_token: string;
-            /**
-             * @default bearer
-             * @enum {unknown}
-             */
-            token_type: "bearer";
-            expires_in: number;
-            refresh_token: string;
-            user: components["schemas"]["User"];
-        };
-        /**
-         * User
-         * @description The own account. `role` is the one in the default club.
-         */
-        User: {
-            id: number;
-            email: string;
-            name: string;
-            /** @enum {unknown} */
-            role: "admin" | "player" | "staff";
-        };
-        /**
-         * CookieSession
-         * @description A session whose tokens are in cookies. Send `csrf_token` as `X-CSRF-Token` with every change.
-         */
-        CookieSession: {
-            csrf_token: string;
-            expires_in: number;
-            user: components["schemas"]["User"];
-        };
-        /**
-         * Refresh
-         * @description The refresh token to exchange; none if it is in the cookie.
-         */
-        Refresh: {
-            /** @default null */
-            refresh_token: string | null;
-        };
-        /**
-         * Logout
-         * @description Which session to end besides the one of the access token; or `everywhere`, all of them.
-         */
-        Logout: {
-            /** @default null */
-            refresh_token: string | null;
-            /** @default false */
-            everywhere: boolean;
-        };
-        /**
-         * Preferences
-         * @description What to change of one's own account. `reminders`: 24, 2, both or none.
-         */
-        Preferences: {
-            reminders: (2 | 24)[];
-        };
-        /**
-         * Me
-         * @description The own account and its standing in the clubs; `csrf_token` if the session is in cookies.
-         */
-        Me: {
-            id: number;
-            email: string;
-            name: string;
-            /** @enum {unknown} */
-            role: "admin" | "player" | "staff";
-            verified: boolean;
-            memberships: components["schemas"]["Standing"][];
-            reminders: number[];
-            csrf_token?: string;
-        };
-        /**
-         * Standing
-         * @description A membership of a club.
-         */
-        Standing: {
-            club_id: number;
-            /** @enum {unknown} */
-            role: "admin" | "player" | "staff";
-            tier: string | null;
-            suspended: boolean;
-        };
-        /**
-         * NewPassword
-         * @description The own password and what it shall be.
-         */
-        NewPassword: {
-            /** @description 8 to 128 characters. */
-            old_password: string;
-            /** @description 8 to 128 characters. */
-            new_password: string;
-        };
-        /**
-         * Link
-         * @description The secret of a mailed link.
-         */
-        Link: {
-            token: string;
-        };
-        /**
-         * Forgotten
-         * @description Whose password was forgotten.
-         */
-        Forgotten: {
-            /** @description Compared without regard to case. */
-            email: string;
-        };
-        /**
-         * Reset
-         * @description The secret of a mailed link and the password to set.
-         */
-        Reset: {
-            token: string;
-            /** @description 8 to 128 characters. */
-            password: string;
-        };
-        /**
-         * Begin
-         * @description The password is needed once ten minutes have passed since the login.
-         */
-        Begin: {
-            /** @default null */
-            password: string | null;
-        };
-        /**
-         * Secret
-         * @description What the app on one's phone needs: the secret to type in, or the address to scan.
-         */
-        Secret: {
-            secret: string;
-            otpauth_uri: string;
-        };
-        /**
-         * TotpStatus
-         * @description Whether a login asks for a code; `required` says that staff work waits until it does.
-         */
-        TotpStatus: {
-            enabled: boolean;
-            required: boolean;
-            recovery_codes_left: number;
-        };
-        /**
-         * Confirm
-         * @description A code that the app shows.
-         */
-        Confirm: {
-            code: string;
-        };
-        /**
-         * TokensAndCodes
-         * @description The session that goes on, and ten codes that let one in once each. Keep them: they are told this once.
-         */
-        TokensAndCodes: {
-            access_token: string;
-            /**
-             * @default bearer
-             * @enum {unknown}
-             */
-            token_type: "bearer";
-            expires_in: number;
-            refresh_token: string;
-            user: components["schemas"]["User"];
-            recovery_codes: string[];
-        };
-        /**
-         * CookieSessionAndCodes
-         * @description The session that goes on, and ten codes that let one in once each. Keep them: they are told this once.
-         */
-        CookieSessionAndCodes: {
-            csrf_token: string;
-            expires_in: number;
-            user: components["schemas"]["User"];
-            recovery_codes: string[];
-        };
-        /**
-         * Off
-         * @description A last code; the password once ten minutes have passed since the login.
-         */
-        Off: {
-            /** @description Six digits, or a recovery code. */
-            code: string;
-            /** @default null */
-            password: string | null;
-        };
-        /**
-         * Export
-         * @description All that is kept about somebody, but for what opens a door (hashes and secrets).
-         */
-        Export: {
-            exported_at: string;
-            /** @description As it is stored. */
-            account: Record<string, never>;
-            memberships: Record<string, never>[];
-            sessions: Record<string, never>[];
-            mailed_links: Record<string, never>[];
-            second_factor: Record<string, never>[];
-            recovery_codes: Record<string, never>[];
-            api_keys: Record<string, never>[];
-            calendar_feeds: Record<string, never>[];
-            bookings: Record<string, never>[];
-            series: Record<string, never>[];
-            played_with: Record<string, never>[];
-            waiting: Record<string, never>[];
-            waited: Record<string, never>[];
-            ledger: Record<string, never>[];
-            closures_made: Record<string, never>[];
-            screens_approved: Record<string, never>[];
-            repeated_requests: Record<string, never>[];
-            mails_and_jobs: Record<string, never>[];
-            audit: Record<string, never>[];
-        };
-        /**
-         * Goodbye
-         * @description The password is needed once ten minutes have passed since the login.
-         */
-        Goodbye: {
-            /** @default null */
-            password: string | null;
-        };
-        /**
-         * KeyDraft
-         * @description A key to be. The password is needed once ten minutes have passed since the login.
-         */
-        KeyDraft: {
-            name: string;
-            /**
-             * @description What it opens.
-             *     - `read:grid`: clubs, courts, coaches, equipment, the grid (live too), days, prices, availability and quotes
-             *     - `read:bookings`: its owner's bookings and what they wait for
-             *     - `book`: book, move and cancel, join and leave the waitlist, claim; for its owner
-             *     - `read:staff`: read what its owner sees as staff under /api/admin
-             *     - `staff`: whatever its owner may as staff: change what is under /api/admin, and book, move and cancel for others
-             */
-            scopes: ("book" | "read:bookings" | "read:grid" | "read:staff" | "staff")[];
-            /** @default 365 */
-            expires_in_days: number;
-            /** @default null */
-            password: string | null;
-        };
-        /**
-         * NewKey
-         * @description A key that was just made. Keep `key`: it is told this once.
-         */
-        NewKey: {
-            id: number;
-            user_id: number;
-            name: string;
-            prefix: string;
-            scopes: string[];
+        AuditEvent: {
+            /** Format: uuid */
+            id: string;
+            event_type: string;
+            actor_id: number | null;
+            payload: Record<string, never>;
             created_at: string;
-            expires_at: string;
-            last_used_at: string | null;
-            revoked_at: string | null;
-            key: string;
         };
         /**
-         * KeyPage
-         * @description One's keys, all of them.
+         * AuditPage
+         * @description Events, newest first.
          */
-        KeyPage: {
-            items: components["schemas"]["KeyWire"][];
+        AuditPage: {
+            items: components["schemas"]["AuditEvent"][];
             next: string | null;
-        };
-        /**
-         * KeyWire
-         * @description A key without its secret; `prefix` is how it begins, `last_used_at` is true to the minute.
-         */
-        KeyWire: {
-            id: number;
-            user_id: number;
-            name: string;
-            prefix: string;
-            scopes: string[];
-            created_at: string;
-            expires_at: string;
-            last_used_at: string | null;
-            revoked_at: string | null;
-        };
-        /**
-         * Clubs
-         * @description The clubs, the default one first.
-         */
-        Clubs: {
-            items: components["schemas"]["ClubItem"][];
-            /** @default null */
-            next: null;
-        };
-        /**
-         * ClubItem
-         * @description A club and its booking rules.
-         */
-        ClubItem: {
-            id: number;
-            slug: string;
-            name: string;
-            zone: string;
-            currency: string;
-            /** @enum {unknown} */
-            grid_visibility: "members" | "public";
-            /** @enum {unknown} */
-            stacking: "additive" | "max" | "multiplicative";
-            config_version: number;
-            policy: components["schemas"]["PolicyWire"];
-            hours: components["schemas"]["DayWindowWire"][];
-        };
-        /**
-         * PolicyWire
-         * @description A club's booking rules. Durations, granularity and deadlines are minutes.
-         */
-        PolicyWire: {
-            granularity: number;
-            min_duration: number;
-            max_duration: number;
-            horizon_days: number;
-            horizon_release: string;
-            tier_horizon_days: {
-                [key: string]: number;
-            };
-            refuse_gaps: boolean;
-            gap_exempt_minutes: number;
-            cancel_deadline: number;
-            late_cancel_fee_percent: number;
-            verified_email_required: boolean;
-            offer_minutes: number;
-            offer_cutoff: number;
-            tier_priority: {
-                [key: string]: number;
-            };
-            quotas: components["schemas"]["QuotasWire"];
-            prime_windows: components["schemas"]["DayWindowWire"][];
-        };
-        /**
-         * QuotasWire
-         * @description What one player may hold at a time; null is no limit.
-         */
-        QuotasWire: {
-            /** @default null */
-            active_bookings: number | null;
-            /** @default null */
-            minutes_per_day: number | null;
-            /** @default null */
-            minutes_per_week: number | null;
-            /** @default null */
-            prime_minutes_per_week: number | null;
-        };
-        /**
-         * DayWindowWire
-         * @description A stretch of one day of the week. One that closes at or before it opens runs past midnight.
-         */
-        DayWindowWire: {
-            /** @description 0 is Monday. */
-            weekday: number;
-            /** @description HH:MM, up to 24:00. */
-            opens: string;
-            /** @description HH:MM, up to 24:00. */
-            closes: string;
-        };
-        /**
-         * Courts
-         * @description A club's courts, in the order of the grid.
-         */
-        Courts: {
-            items: components["schemas"]["CourtItem"][];
-            /** @default null */
-            next: null;
-        };
-        /**
-         * CourtItem
-         * @description A court. `base_rate` is minor units an hour; durations and alignment are null where the club's hold.
-         */
-        CourtItem: {
-            id: number;
-            name: string;
-            indoor: boolean;
-            kind: string;
-            surface: string;
-            base_rate: number;
-            min_duration: number | null;
-            max_duration: number | null;
-            start_alignment: number | null;
-            position: number;
-            excludes: number[];
-        };
-        /**
-         * Coaches
-         * @description A club's coaches.
-         */
-        Coaches: {
-            items: components["schemas"]["CoachItem"][];
-            /** @default null */
-            next: null;
-        };
-        /**
-         * CoachItem
-         * @description A coach. `rate` is minor units an hour; `exceptions` are dates with other hours, or none.
-         */
-        CoachItem: {
-            id: number;
-            name: string;
-            rate: number;
-            hours: components["schemas"]["DayWindowWire"][];
-            exceptions: components["schemas"]["DatedWire"][];
-        };
-        /**
-         * DatedWire
-         * @description Hours of one date in place of its weekday's; no windows: none that day.
-         */
-        DatedWire: {
-            /** Format: date */
-            day: string;
-            /** @default [] */
-            windows: components["schemas"]["WindowWire"][];
-        };
-        /**
-         * WindowWire
-         * @description A stretch of a local day. One that closes at or before it opens runs past midnight.
-         */
-        WindowWire: {
-            /** @description HH:MM, up to 24:00. */
-            opens: string;
-            /** @description HH:MM, up to 24:00. */
-            closes: string;
-        };
-        /**
-         * EquipmentPools
-         * @description A club's equipment.
-         */
-        EquipmentPools: {
-            items: components["schemas"]["PoolItem"][];
-            /** @default null */
-            next: null;
-        };
-        /**
-         * PoolItem
-         * @description A pool of equal items. `price` is minor units per item and booking, or per item and hour.
-         */
-        PoolItem: {
-            id: number;
-            name: string;
-            quantity: number;
-            price: number;
-            /** @enum {unknown} */
-            per: "booking" | "hour";
-        };
-        /**
-         * GridView
-         * @description A club-day: its opening hours and a row for every court. Rows are as in the live protocol.
-         */
-        GridView: {
-            club: string;
-            /** Format: date */
-            date: string;
-            epoch: string;
-            config: number;
-            open: [
-                string,
-                string
-            ][];
-            rows: components["schemas"]["Row"][];
-        };
-        /**
-         * Row
-         * @description One court's day: its number, its version and what is not free on it.
-         */
-        Row: {
-            court: number;
-            v: number;
-            cells: components["schemas"]["Cell"][];
-        };
-        /**
-         * Cell
-         * @description A stretch of a court's day that is not free; `k` is booked, coaching, held or closed.
-         */
-        Cell: {
-            s: string;
-            e: string;
-            k: string;
-            ref: string;
-            /** @default null */
-            until: string | null;
-            /** @default null */
-            reason: string | null;
-        };
-        /**
-         * DaysView
-         * @description Days in order.
-         */
-        DaysView: {
-            items: components["schemas"]["DayView"][];
-            /** @default null */
-            next: null;
-        };
-        /**
-         * DayView
-         * @description A local day: when the club is open, and which share of its court time is taken (0 to 1).
-         */
-        DayView: {
-            /** Format: date */
-            date: string;
-            open: [
-                string,
-                string
-            ][];
-            full: number;
-            config_version: number;
-        };
-        /**
-         * PricesView
-         * @description The prices of a local day.
-         */
-        PricesView: {
-            club: string;
-            /** Format: date */
-            date: string;
-            currency: string;
-            config_version: number;
-            items: components["schemas"]["CourtPrices"][];
-            /** @default null */
-            next: null;
-        };
-        /**
-         * CourtPrices
-         * @description The prices of one court for bookings of so many minutes, by start.
-         */
-        CourtPrices: {
-            court_id: number;
-            minutes: number;
-            starts: components["schemas"]["StartPrice"][];
-        };
-        /**
-         * StartPrice
-         * @description What a booking of the court costs from this start, in minor units.
-         */
-        StartPrice: {
-            start_ts: string;
-            total: number;
         };
         /**
          * AvailabilityView
@@ -2278,186 +1918,27 @@ export interface components {
             equipment: components["schemas"]["EquipmentView"][];
         };
         /**
-         * CourtView
-         * @description A court that is free for all of the interval. `refusal` is the code that a booking of just this interval
-         *         would meet (its length, start, the horizon or a gap), or null where it can be booked.
+         * Begin
+         * @description The password is needed once ten minutes have passed since the login.
          */
-        CourtView: {
-            id: number;
-            name: string;
-            indoor: boolean;
-            kind: string;
-            surface: string;
-            price: components["schemas"]["Price"];
-            bookable: boolean;
-            refusal: string | null;
-        };
-        /**
-         * Price
-         * @description What something costs, in minor units; `total` is the sum of the lines and never negative.
-         */
-        Price: {
-            currency: string;
-            total: number;
-            lines: components["schemas"]["PriceLine"][];
-        };
-        /**
-         * PriceLine
-         * @description One line of a price; `amount` in minor units, negative for a discount.
-         */
-        PriceLine: {
-            label: string;
-            amount: number;
-        };
-        /**
-         * CoachView
-         * @description A coach who is free for all of the interval; the price is in minor units.
-         */
-        CoachView: {
-            id: number;
-            name: string;
-            price: number;
-        };
-        /**
-         * EquipmentView
-         * @description How many of a pool are left at every moment of the interval; the price of one is in minor units.
-         */
-        EquipmentView: {
-            id: number;
-            name: string;
-            quantity: number;
-            remaining: number;
-            price: number;
-        };
-        /**
-         * CoachesTimes
-         * @description When the club's coaches are free on a local day.
-         */
-        CoachesTimes: {
-            items: components["schemas"]["CoachTimes"][];
+        Begin: {
             /** @default null */
-            next: null;
+            password: string | null;
         };
         /**
-         * CoachTimes
-         * @description When a coach works and is free: intervals in order, RFC 3339.
+         * BookingChange
+         * @description Where a booking goes; what is left out stays as it is.
          */
-        CoachTimes: {
-            id: number;
-            name: string;
-            free: [
-                string,
-                string
-            ][];
-        };
-        /**
-         * Ticket
-         * @description Good for one hello.
-         */
-        Ticket: {
-            ticket: string;
-            expires_in: number;
-        };
-        /**
-         * PairRequest
-         * @description Empty to begin; with the code and the secret of a pairing that was begun, the question for its token.
-         */
-        PairRequest: {
-            /** @default null */
-            code: string | null;
-            /** @default null */
-            poll_secret: string | null;
-        };
-        /**
-         * PairingBegun
-         * @description Show `code`, keep `poll_secret` to yourself, and ask with both every `interval` seconds.
-         */
-        PairingBegun: {
-            code: string;
-            poll_secret: string;
-            expires_in: number;
-            interval: number;
-        };
-        /**
-         * PairingPending
-         * @description Nobody has approved the code yet: ask again in `interval` seconds.
-         */
-        PairingPending: {
-            /**
-             * @default pending
-             * @enum {unknown}
-             */
-            status: "pending";
-            interval: number;
-        };
-        /**
-         * Paired
-         * @description The screen's token, given out once. Send it as `Authorization: Bearer …`, or as `ticket` in the hello of the
-         *         live socket.
-         */
-        Paired: {
-            token: string;
-            /**
-             * @default bearer
-             * @enum {unknown}
-             */
-            token_type: "bearer";
-        };
-        /**
-         * ScreenView
-         * @description A screen as it knows itself. `court_ids` are the courts to show, null for all; `now` is the server's time;
-         *         `build` names the page that this server serves, null if it serves none.
-         */
-        ScreenView: {
-            id: number;
-            name: string;
-            /**
-             * @default screen
-             * @enum {unknown}
-             */
-            role: "screen";
-            club: components["schemas"]["ScreenClub"];
-            court_ids: number[] | null;
-            now: string;
-            build: string | null;
-        };
-        /**
-         * ScreenClub
-         * @description The club on whose wall the screen is; `zone` is its IANA time zone.
-         */
-        ScreenClub: {
-            slug: string;
-            name: string;
-            zone: string;
-        };
-        /**
-         * NewBooking
-         * @description A court for a time, with coach and equipment: all of it or nothing.
-         */
-        NewBooking: {
-            court_id: number;
+        BookingChange: {
+            court_id?: number;
             /** @description ISO 8601; without an offset the club's local time. */
-            start_ts: string;
+            start_ts?: string;
             /** @description ISO 8601; without an offset the club's local time. */
-            end_ts: string;
-            /** @default null */
-            coach_id: number | null;
-            /** @default [] */
-            equipment: components["schemas"]["Item"][];
-            /** @default null */
-            user_email: string | null;
-            /** @default false */
-            waitlist: boolean;
+            end_ts?: string;
+            coach_id?: number | null;
+            equipment?: components["schemas"]["Item"][];
             /** @default null */
             expected_total: number | null;
-        };
-        /**
-         * Item
-         * @description Some of a piece of equipment.
-         */
-        Item: {
-            equipment_id: number;
-            quantity: number;
         };
         /**
          * BookingPage
@@ -2491,27 +1972,442 @@ export interface components {
             cancelled_at: string | null;
         };
         /**
-         * EquipmentItem
-         * @description A wish for so many items of a pool.
+         * Cell
+         * @description A stretch of a court's day that is not free; `k` is booked, coaching, held or closed.
          */
-        EquipmentItem: {
-            equipment_id: number;
-            quantity: number;
+        Cell: {
+            s: string;
+            e: string;
+            k: string;
+            ref: string;
+            /** @default null */
+            until: string | null;
+            /** @default null */
+            reason: string | null;
         };
         /**
-         * BookingChange
-         * @description Where a booking goes; what is left out stays as it is.
+         * Checks
+         * @description Each thing that was looked at. Redis never makes the service unready: bookings go on without it.
          */
-        BookingChange: {
-            court_id?: number;
+        Checks: {
+            /** @enum {unknown} */
+            database: "ok" | "out_of_reach";
+            /** @enum {unknown} */
+            schema: "ok" | "outdated" | "unknown";
+            /** @enum {unknown} */
+            redis: "degraded" | "ok";
+            /** @enum {unknown} */
+            feed: "degraded" | "ok";
+            draining: boolean;
+        };
+        /**
+         * ClosureChange
+         * @description What to change of a closure; what is left out stays as it is.
+         */
+        ClosureChange: {
+            court_ids?: number[];
             /** @description ISO 8601; without an offset the club's local time. */
             start_ts?: string;
             /** @description ISO 8601; without an offset the club's local time. */
             end_ts?: string;
-            coach_id?: number | null;
-            equipment?: components["schemas"]["Item"][];
+            reason?: string;
+            /** @default false */
+            cancel_bookings: boolean;
+        };
+        /**
+         * ClosureDraft
+         * @description Courts to close.
+         */
+        ClosureDraft: {
+            court_ids: number[];
+            /** @description ISO 8601; without an offset the club's local time. */
+            start_ts: string;
+            /** @description ISO 8601; without an offset the club's local time. */
+            end_ts: string;
+            /** @default  */
+            reason: string;
+            /** @default false */
+            cancel_bookings: boolean;
+        };
+        /**
+         * ClosurePage
+         * @description Closures in the order of their start.
+         */
+        ClosurePage: {
+            items: components["schemas"]["ClosureView"][];
+            next: string | null;
+        };
+        /**
+         * ClosureView
+         * @description A closure. `cancelled` are the bookings that it has just cancelled.
+         */
+        ClosureView: {
+            /** Format: uuid */
+            id: string;
+            version: number;
+            court_ids: number[];
+            start_ts: string;
+            end_ts: string;
+            reason: string;
+            /** @default [] */
+            cancelled: components["schemas"]["BookingView"][];
+        };
+        /**
+         * ClubChange
+         * @description The fields to change. Zone and currency are fixed by the first booking.
+         */
+        ClubChange: {
+            slug?: string;
+            name?: string;
+            /** @description An IANA time zone. */
+            zone?: string;
+            /** @description ISO 4217. */
+            currency?: string;
+            /** @enum {unknown} */
+            grid_visibility?: "members" | "public";
+            /** @enum {unknown} */
+            stacking?: "additive" | "max" | "multiplicative";
+            policy?: components["schemas"]["PolicyChange"];
+        };
+        /**
+         * ClubDraft
+         * @description A club to be.
+         */
+        ClubDraft: {
+            slug: string;
+            name: string;
+            /** @description An IANA time zone. */
+            zone: string;
+            /** @description ISO 4217. */
+            currency: string;
+            /**
+             * @default public
+             * @enum {unknown}
+             */
+            grid_visibility: "members" | "public";
+            /**
+             * @default additive
+             * @enum {unknown}
+             */
+            stacking: "additive" | "max" | "multiplicative";
+            /** @default {} */
+            policy: components["schemas"]["PolicyChange"];
+        };
+        /**
+         * ClubItem
+         * @description A club and its booking rules.
+         */
+        ClubItem: {
+            id: number;
+            slug: string;
+            name: string;
+            zone: string;
+            currency: string;
+            /** @enum {unknown} */
+            grid_visibility: "members" | "public";
+            /** @enum {unknown} */
+            stacking: "additive" | "max" | "multiplicative";
+            config_version: number;
+            policy: components["schemas"]["PolicyWire"];
+            hours: components["schemas"]["DayWindowWire"][];
+        };
+        /**
+         * Clubs
+         * @description The clubs, the default one first.
+         */
+        Clubs: {
+            items: components["schemas"]["ClubItem"][];
             /** @default null */
-            expected_total: number | null;
+            next: null;
+        };
+        /**
+         * CoachChange
+         * @description The fields to change; `hours` and `exceptions` replace all that there were.
+         */
+        CoachChange: {
+            name?: string;
+            rate?: number;
+            hours?: components["schemas"]["DayWindowWire"][];
+            exceptions?: components["schemas"]["DatedWire"][];
+        };
+        /**
+         * CoachDraft
+         * @description A coach to be. `rate` is minor units an hour; `exceptions` are dates with other hours, or none.
+         */
+        CoachDraft: {
+            name: string;
+            rate: number;
+            /** @default [] */
+            hours: components["schemas"]["DayWindowWire"][];
+            /** @default [] */
+            exceptions: components["schemas"]["DatedWire"][];
+        };
+        /**
+         * CoachItem
+         * @description A coach. `rate` is minor units an hour; `exceptions` are dates with other hours, or none.
+         */
+        CoachItem: {
+            id: number;
+            name: string;
+            rate: number;
+            hours: components["schemas"]["DayWindowWire"][];
+            exceptions: components["schemas"]["DatedWire"][];
+        };
+        /**
+         * CoachTimes
+         * @description When a coach works and is free: intervals in order, RFC 3339.
+         */
+        CoachTimes: {
+            id: number;
+            name: string;
+            free: [
+                string,
+                string
+            ][];
+        };
+        /**
+         * CoachUse
+         * @description Confirmed bookings with a coach.
+         */
+        CoachUse: {
+            coach_id: number;
+            name: string | null;
+            bookings: number;
+            minutes: number;
+        };
+        /**
+         * CoachView
+         * @description A coach who is free for all of the interval; the price is in minor units.
+         */
+        CoachView: {
+            id: number;
+            name: string;
+            price: number;
+        };
+        /**
+         * Coaches
+         * @description A club's coaches.
+         */
+        Coaches: {
+            items: components["schemas"]["CoachItem"][];
+            /** @default null */
+            next: null;
+        };
+        /**
+         * CoachesTimes
+         * @description When the club's coaches are free on a local day.
+         */
+        CoachesTimes: {
+            items: components["schemas"]["CoachTimes"][];
+            /** @default null */
+            next: null;
+        };
+        /**
+         * Confirm
+         * @description A code that the app shows.
+         */
+        Confirm: {
+            code: string;
+        };
+        /**
+         * CookieSession
+         * @description A session whose tokens are in cookies. Send `csrf_token` as `X-CSRF-Token` with every change.
+         */
+        CookieSession: {
+            csrf_token: string;
+            expires_in: number;
+            user: components["schemas"]["User"];
+        };
+        /**
+         * CookieSessionAndCodes
+         * @description The session that goes on, and ten codes that let one in once each. Keep them: they are told this once.
+         */
+        CookieSessionAndCodes: {
+            csrf_token: string;
+            expires_in: number;
+            user: components["schemas"]["User"];
+            recovery_codes: string[];
+        };
+        /**
+         * CourtChange
+         * @description The fields to change. Other `units` need that no booking or closure of the court is to come.
+         */
+        CourtChange: {
+            name?: string;
+            kind?: string;
+            indoor?: boolean;
+            base_rate?: number;
+            surface?: string;
+            min_duration?: number | null;
+            max_duration?: number | null;
+            start_alignment?: number | null;
+            position?: number;
+            /** @description The plain courts that a full court is made of. */
+            units?: number[];
+        };
+        /**
+         * CourtDraft
+         * @description A court to be. `base_rate` is minor units an hour; durations and alignment override the club's.
+         */
+        CourtDraft: {
+            name: string;
+            kind: string;
+            indoor: boolean;
+            base_rate: number;
+            /** @default  */
+            surface: string;
+            /** @default null */
+            min_duration: number | null;
+            /** @default null */
+            max_duration: number | null;
+            /** @default null */
+            start_alignment: number | null;
+            /** @default 0 */
+            position: number;
+            /**
+             * @description The plain courts that a full court is made of.
+             * @default []
+             */
+            units: number[];
+        };
+        /**
+         * CourtItem
+         * @description A court. `base_rate` is minor units an hour; durations and alignment are null where the club's hold.
+         */
+        CourtItem: {
+            id: number;
+            name: string;
+            indoor: boolean;
+            kind: string;
+            surface: string;
+            base_rate: number;
+            min_duration: number | null;
+            max_duration: number | null;
+            start_alignment: number | null;
+            position: number;
+            excludes: number[];
+        };
+        /**
+         * CourtPrices
+         * @description The prices of one court for bookings of so many minutes, by start.
+         */
+        CourtPrices: {
+            court_id: number;
+            minutes: number;
+            starts: components["schemas"]["StartPrice"][];
+        };
+        /**
+         * CourtUse
+         * @description Confirmed bookings of a court. `total` is what they cost, coach and equipment included, in minor units.
+         */
+        CourtUse: {
+            court_id: number;
+            name: string | null;
+            bookings: number;
+            minutes: number;
+            share: number | null;
+            total: number;
+        };
+        /**
+         * CourtView
+         * @description A court that is free for all of the interval. `refusal` is the code that a booking of just this interval
+         *         would meet (its length, start, the horizon or a gap), or null where it can be booked.
+         */
+        CourtView: {
+            id: number;
+            name: string;
+            indoor: boolean;
+            kind: string;
+            surface: string;
+            price: components["schemas"]["Price"];
+            bookable: boolean;
+            refusal: string | null;
+        };
+        /**
+         * Courts
+         * @description A club's courts, in the order of the grid.
+         */
+        Courts: {
+            items: components["schemas"]["CourtItem"][];
+            /** @default null */
+            next: null;
+        };
+        /**
+         * DatedWire
+         * @description Hours of one date in place of its weekday's; no windows: none that day.
+         */
+        DatedWire: {
+            /** Format: date */
+            day: string;
+            /** @default [] */
+            windows: components["schemas"]["WindowWire"][];
+        };
+        /**
+         * DayView
+         * @description A local day: when the club is open, and which share of its court time is taken (0 to 1).
+         */
+        DayView: {
+            /** Format: date */
+            date: string;
+            open: [
+                string,
+                string
+            ][];
+            full: number;
+            config_version: number;
+        };
+        /**
+         * DayWindowWire
+         * @description A stretch of one day of the week. One that closes at or before it opens runs past midnight.
+         */
+        DayWindowWire: {
+            /** @description 0 is Monday. */
+            weekday: number;
+            /** @description HH:MM, up to 24:00. */
+            opens: string;
+            /** @description HH:MM, up to 24:00. */
+            closes: string;
+        };
+        /**
+         * DaysView
+         * @description Days in order.
+         */
+        DaysView: {
+            items: components["schemas"]["DayView"][];
+            /** @default null */
+            next: null;
+        };
+        /**
+         * DeskBooking
+         * @description A booking as the club's staff see it.
+         */
+        DeskBooking: {
+            /** Format: uuid */
+            id: string;
+            grid_ref: string;
+            /** @enum {unknown} */
+            status: "cancelled" | "confirmed";
+            club: string;
+            court_id: number;
+            start_ts: string;
+            end_ts: string;
+            coach_id: number | null;
+            equipment: components["schemas"]["EquipmentItem"][];
+            price: components["schemas"]["Price"];
+            user_id: number;
+            cancel_until: string;
+            revision: number;
+            created_at: string;
+            cancelled_at: string | null;
+            booker: components["schemas"]["Named"];
+        };
+        /**
+         * DeskPage
+         * @description Bookings in the order of their start; send `next` as `cursor` for those that follow.
+         */
+        DeskPage: {
+            items: components["schemas"]["DeskBooking"][];
+            next: string | null;
         };
         /**
          * Entries
@@ -2549,14 +2445,322 @@ export interface components {
             offer: components["schemas"]["OfferView"] | null;
         };
         /**
-         * OfferView
-         * @description What is held for an entry. `price` is in minor units.
+         * EquipmentChange
+         * @description The fields to change. The quantity may not fall below what is booked at a time.
          */
-        OfferView: {
-            court_id: number;
-            grid_ref: string;
+        EquipmentChange: {
+            name?: string;
+            quantity?: number;
+            price?: number;
+            /** @enum {unknown} */
+            per?: "booking" | "hour";
+        };
+        /**
+         * EquipmentDraft
+         * @description A pool to be. `price` is minor units per item and booking, or per item and hour.
+         */
+        EquipmentDraft: {
+            name: string;
+            quantity: number;
             price: number;
-            until: string | null;
+            /**
+             * @default booking
+             * @enum {unknown}
+             */
+            per: "booking" | "hour";
+        };
+        /**
+         * EquipmentItem
+         * @description A wish for so many items of a pool.
+         */
+        EquipmentItem: {
+            equipment_id: number;
+            quantity: number;
+        };
+        /**
+         * EquipmentPools
+         * @description A club's equipment.
+         */
+        EquipmentPools: {
+            items: components["schemas"]["PoolItem"][];
+            /** @default null */
+            next: null;
+        };
+        /**
+         * EquipmentView
+         * @description How many of a pool are left at every moment of the interval; the price of one is in minor units.
+         */
+        EquipmentView: {
+            id: number;
+            name: string;
+            quantity: number;
+            remaining: number;
+            price: number;
+        };
+        /**
+         * Events
+         * @description How often something happened in these days.
+         */
+        Events: {
+            confirmed: number;
+            cancelled: number;
+            moved: number;
+            waitlisted: number;
+            offered: number;
+            promoted: number;
+            expired: number;
+            left: number;
+        };
+        /**
+         * ExceptionChange
+         * @description The fields to change.
+         */
+        ExceptionChange: {
+            windows?: components["schemas"]["WindowWire"][];
+            reason?: string;
+        };
+        /**
+         * ExceptionDraft
+         * @description Opening hours of one date in place of its weekday's; no windows: closed all day.
+         */
+        ExceptionDraft: {
+            /** Format: date */
+            day: string;
+            /** @default [] */
+            windows: components["schemas"]["WindowWire"][];
+            /** @default  */
+            reason: string;
+        };
+        /**
+         * Export
+         * @description All that is kept about somebody, but for what opens a door (hashes and secrets).
+         */
+        Export: {
+            exported_at: string;
+            /** @description As it is stored. */
+            account: Record<string, never>;
+            memberships: Record<string, never>[];
+            sessions: Record<string, never>[];
+            mailed_links: Record<string, never>[];
+            second_factor: Record<string, never>[];
+            recovery_codes: Record<string, never>[];
+            api_keys: Record<string, never>[];
+            calendar_feeds: Record<string, never>[];
+            bookings: Record<string, never>[];
+            series: Record<string, never>[];
+            played_with: Record<string, never>[];
+            waiting: Record<string, never>[];
+            waited: Record<string, never>[];
+            ledger: Record<string, never>[];
+            closures_made: Record<string, never>[];
+            screens_approved: Record<string, never>[];
+            repeated_requests: Record<string, never>[];
+            mails_and_jobs: Record<string, never>[];
+            audit: Record<string, never>[];
+        };
+        /**
+         * FeedAddress
+         * @description The address to subscribe to. It is shown this once, and opens the calendar to whoever has it.
+         */
+        FeedAddress: {
+            url: string;
+        };
+        /**
+         * FeedState
+         * @description Whether there is an address, and since when (UTC).
+         */
+        FeedState: {
+            active: boolean;
+            created_at: string | null;
+        };
+        /**
+         * FieldError
+         * @description What is wrong with one field; `field` is its path, such as `equipment[0].quantity`.
+         */
+        FieldError: {
+            field: string;
+            detail: string;
+        };
+        /**
+         * Forgotten
+         * @description Whose password was forgotten.
+         */
+        Forgotten: {
+            /** @description Compared without regard to case. */
+            email: string;
+        };
+        /**
+         * Goodbye
+         * @description The password is needed once ten minutes have passed since the login.
+         */
+        Goodbye: {
+            /** @default null */
+            password: string | null;
+        };
+        /**
+         * GridView
+         * @description A club-day: its opening hours and a row for every court. Rows are as in the live protocol.
+         */
+        GridView: {
+            club: string;
+            /** Format: date */
+            date: string;
+            epoch: string;
+            config: number;
+            open: [
+                string,
+                string
+            ][];
+            rows: components["schemas"]["Row"][];
+        };
+        /**
+         * Item
+         * @description Some of a piece of equipment.
+         */
+        Item: {
+            equipment_id: number;
+            quantity: number;
+        };
+        /**
+         * KeyDraft
+         * @description A key to be. The password is needed once ten minutes have passed since the login.
+         */
+        KeyDraft: {
+            name: string;
+            /**
+             * @description What it opens.
+             *     - `read:grid`: clubs, courts, coaches, equipment, the grid (live too), days, prices, availability and quotes
+             *     - `read:bookings`: its owner's bookings and what they wait for
+             *     - `book`: book, move and cancel, join and leave the waitlist, claim; for its owner
+             *     - `read:staff`: read what its owner sees as staff under /api/admin
+             *     - `staff`: whatever its owner may as staff: change what is under /api/admin, and book, move and cancel for others
+             */
+            scopes: ("book" | "read:bookings" | "read:grid" | "read:staff" | "staff")[];
+            /** @default 365 */
+            expires_in_days: number;
+            /** @default null */
+            password: string | null;
+        };
+        /**
+         * KeyPage
+         * @description One's keys, all of them.
+         */
+        KeyPage: {
+            items: components["schemas"]["KeyWire"][];
+            next: string | null;
+        };
+        /**
+         * KeyWire
+         * @description A key without its secret; `prefix` is how it begins, `last_used_at` is true to the minute.
+         */
+        KeyWire: {
+            id: number;
+            user_id: number;
+            name: string;
+            prefix: string;
+            scopes: string[];
+            created_at: string;
+            expires_at: string;
+            last_used_at: string | null;
+            revoked_at: string | null;
+        };
+        /**
+         * Ledger
+         * @description Amounts that were noted in these days, in minor units.
+         */
+        Ledger: {
+            /** @default 0 */
+            due: number;
+            /** @default 0 */
+            paid: number;
+            /** @default 0 */
+            refund: number;
+            /** @default 0 */
+            fee: number;
+        };
+        /**
+         * Link
+         * @description The secret of a mailed link.
+         */
+        Link: {
+            token: string;
+        };
+        /**
+         * Login
+         * @description Who wants in. With `cookies` the tokens are set as cookies, which scripts of a page cannot read.
+         */
+        Login: {
+            /** @description Compared without regard to case. */
+            email: string;
+            /** @description 8 to 128 characters. */
+            password: string;
+            /** @default null */
+            totp: string | null;
+            /** @default false */
+            cookies: boolean;
+        };
+        /**
+         * Logout
+         * @description Which session to end besides the one of the access token; or `everywhere`, all of them.
+         */
+        Logout: {
+            /** @default null */
+            refresh_token: string | null;
+            /** @default false */
+            everywhere: boolean;
+        };
+        /**
+         * Me
+         * @description The own account and its standing in the clubs; `csrf_token` if the session is in cookies.
+         */
+        Me: {
+            id: number;
+            email: string;
+            name: string;
+            /** @enum {unknown} */
+            role: "admin" | "player" | "staff";
+            verified: boolean;
+            memberships: components["schemas"]["Standing"][];
+            reminders: number[];
+            csrf_token?: string;
+        };
+        /**
+         * Named
+         * @description Who somebody is; name and address are empty once that person was forgotten.
+         */
+        Named: {
+            id: number;
+            name: string;
+            email: string;
+        };
+        /**
+         * NewBooking
+         * @description A court for a time, with coach and equipment: all of it or nothing.
+         */
+        NewBooking: {
+            court_id: number;
+            /** @description ISO 8601; without an offset the club's local time. */
+            start_ts: string;
+            /** @description ISO 8601; without an offset the club's local time. */
+            end_ts: string;
+            /** @default null */
+            coach_id: number | null;
+            /** @default [] */
+            equipment: components["schemas"]["Item"][];
+            /** @default null */
+            user_email: string | null;
+            /** @default false */
+            waitlist: boolean;
+            /** @default null */
+            expected_total: number | null;
+        };
+        /**
+         * NewClaim
+         * @description What was offered.
+         */
+        NewClaim: {
+            /** @default null */
+            expected_total: number | null;
         };
         /**
          * NewEntry
@@ -2587,58 +2791,134 @@ export interface components {
             user_email: string | null;
         };
         /**
+         * NewKey
+         * @description A key that was just made. Keep `key`: it is told this once.
+         */
+        NewKey: {
+            id: number;
+            user_id: number;
+            name: string;
+            prefix: string;
+            scopes: string[];
+            created_at: string;
+            expires_at: string;
+            last_used_at: string | null;
+            revoked_at: string | null;
+            key: string;
+        };
+        /**
+         * NewPassword
+         * @description The own password and what it shall be.
+         */
+        NewPassword: {
+            /** @description 8 to 128 characters. */
+            old_password: string;
+            /** @description 8 to 128 characters. */
+            new_password: string;
+        };
+        /**
+         * Off
+         * @description A last code; the password once ten minutes have passed since the login.
+         */
+        Off: {
+            /** @description Six digits, or a recovery code. */
+            code: string;
+            /** @default null */
+            password: string | null;
+        };
+        /**
+         * OfferView
+         * @description What is held for an entry. `price` is in minor units.
+         */
+        OfferView: {
+            court_id: number;
+            grid_ref: string;
+            price: number;
+            until: string | null;
+        };
+        /**
+         * OpeningHours
+         * @description The club's week. A day without a window is closed; a window may run past midnight.
+         */
+        OpeningHours: {
+            hours: components["schemas"]["DayWindowWire"][];
+        };
+        /**
+         * OutboxPage
+         * @description Rows in the order of their making.
+         */
+        OutboxPage: {
+            items: components["schemas"]["OutboxRow"][];
+            next: string | null;
+        };
+        /**
+         * OutboxRow
+         * @description A mail or a job. What it is about is told by ids.
+         */
+        OutboxRow: {
+            /** Format: uuid */
+            id: string;
+            kind: string;
+            booking_id: string | null;
+            entry_id: string | null;
+            user_id: number | null;
+            attempts: number;
+            last_error: string | null;
+            created_at: string;
+            run_at: string;
+            parked_at: string | null;
+        };
+        /**
+         * PairRequest
+         * @description Empty to begin; with the code and the secret of a pairing that was begun, the question for its token.
+         */
+        PairRequest: {
+            /** @default null */
+            code: string | null;
+            /** @default null */
+            poll_secret: string | null;
+        };
+        /**
+         * Paired
+         * @description The screen's token, given out once. Send it as `Authorization: Bearer …`, or as `ticket` in the hello of the
+         *         live socket.
+         */
+        Paired: {
+            token: string;
+            /**
+             * @default bearer
+             * @enum {unknown}
+             */
+            token_type: "bearer";
+        };
+        /**
+         * PairingBegun
+         * @description Show `code`, keep `poll_secret` to yourself, and ask with both every `interval` seconds.
+         */
+        PairingBegun: {
+            code: string;
+            poll_secret: string;
+            expires_in: number;
+            interval: number;
+        };
+        /**
+         * PairingPending
+         * @description Nobody has approved the code yet: ask again in `interval` seconds.
+         */
+        PairingPending: {
+            /**
+             * @default pending
+             * @enum {unknown}
+             */
+            status: "pending";
+            interval: number;
+        };
+        /**
          * Place
          * @description Where one would stand.
          */
         Place: {
             position: number;
-        };
-        /**
-         * NewClaim
-         * @description What was offered.
-         */
-        NewClaim: {
-            /** @default null */
-            expected_total: number | null;
-        };
-        /**
-         * FeedState
-         * @description Whether there is an address, and since when (UTC).
-         */
-        FeedState: {
-            active: boolean;
-            created_at: string | null;
-        };
-        /**
-         * FeedAddress
-         * @description The address to subscribe to. It is shown this once, and opens the calendar to whoever has it.
-         */
-        FeedAddress: {
-            url: string;
-        };
-        /**
-         * ClubDraft
-         * @description A club to be.
-         */
-        ClubDraft: {
-            slug: string;
-            name: string;
-            /** @description An IANA time zone. */
-            zone: string;
-            /** @description ISO 4217. */
-            currency: string;
-            /**
-             * @default public
-             * @enum {unknown}
-             */
-            grid_visibility: "members" | "public";
-            /**
-             * @default additive
-             * @enum {unknown}
-             */
-            stacking: "additive" | "max" | "multiplicative";
-            /** @default {} */
-            policy: components["schemas"]["PolicyChange"];
         };
         /**
          * PolicyChange
@@ -2668,181 +2948,37 @@ export interface components {
             prime_windows?: components["schemas"]["DayWindowWire"][];
         };
         /**
-         * AdminClub
-         * @description A club as staff see it.
+         * PolicyWire
+         * @description A club's booking rules. Durations, granularity and deadlines are minutes.
          */
-        AdminClub: {
+        PolicyWire: {
+            granularity: number;
+            min_duration: number;
+            max_duration: number;
+            horizon_days: number;
+            horizon_release: string;
+            tier_horizon_days: {
+                [key: string]: number;
+            };
+            refuse_gaps: boolean;
+            gap_exempt_minutes: number;
+            cancel_deadline: number;
+            late_cancel_fee_percent: number;
+            verified_email_required: boolean;
+            offer_minutes: number;
+            offer_cutoff: number;
+            tier_priority: {
+                [key: string]: number;
+            };
+            quotas: components["schemas"]["QuotasWire"];
+            prime_windows: components["schemas"]["DayWindowWire"][];
+        };
+        /**
+         * PoolItem
+         * @description A pool of equal items. `price` is minor units per item and booking, or per item and hour.
+         */
+        PoolItem: {
             id: number;
-            version: number;
-            slug: string;
-            name: string;
-            zone: string;
-            currency: string;
-            /** @enum {unknown} */
-            grid_visibility: "members" | "public";
-            /** @enum {unknown} */
-            stacking: "additive" | "max" | "multiplicative";
-            policy: components["schemas"]["PolicyWire"];
-        };
-        /**
-         * AdminClubs
-         * @description A page of clubs.
-         */
-        AdminClubs: {
-            items: components["schemas"]["AdminClub"][];
-            next: string | null;
-        };
-        /**
-         * ClubChange
-         * @description The fields to change. Zone and currency are fixed by the first booking.
-         */
-        ClubChange: {
-            slug?: string;
-            name?: string;
-            /** @description An IANA time zone. */
-            zone?: string;
-            /** @description ISO 4217. */
-            currency?: string;
-            /** @enum {unknown} */
-            grid_visibility?: "members" | "public";
-            /** @enum {unknown} */
-            stacking?: "additive" | "max" | "multiplicative";
-            policy?: components["schemas"]["PolicyChange"];
-        };
-        /**
-         * CourtDraft
-         * @description A court to be. `base_rate` is minor units an hour; durations and alignment override the club's.
-         */
-        CourtDraft: {
-            name: string;
-            kind: string;
-            indoor: boolean;
-            base_rate: number;
-            /** @default  */
-            surface: string;
-            /** @default null */
-            min_duration: number | null;
-            /** @default null */
-            max_duration: number | null;
-            /** @default null */
-            start_alignment: number | null;
-            /** @default 0 */
-            position: number;
-            /**
-             * @description The plain courts that a full court is made of.
-             * @default []
-             */
-            units: number[];
-        };
-        /**
-         * AdminCourt
-         * @description A court as staff see it.
-         */
-        AdminCourt: {
-            id: number;
-            club_id: number;
-            version: number;
-            name: string;
-            kind: string;
-            indoor: boolean;
-            surface: string;
-            base_rate: number;
-            min_duration: number | null;
-            max_duration: number | null;
-            start_alignment: number | null;
-            position: number;
-            units: number[];
-        };
-        /**
-         * AdminCourts
-         * @description A page of courts.
-         */
-        AdminCourts: {
-            items: components["schemas"]["AdminCourt"][];
-            next: string | null;
-        };
-        /**
-         * CourtChange
-         * @description The fields to change. Other `units` need that no booking or closure of the court is to come.
-         */
-        CourtChange: {
-            name?: string;
-            kind?: string;
-            indoor?: boolean;
-            base_rate?: number;
-            surface?: string;
-            min_duration?: number | null;
-            max_duration?: number | null;
-            start_alignment?: number | null;
-            position?: number;
-            /** @description The plain courts that a full court is made of. */
-            units?: number[];
-        };
-        /**
-         * CoachDraft
-         * @description A coach to be. `rate` is minor units an hour; `exceptions` are dates with other hours, or none.
-         */
-        CoachDraft: {
-            name: string;
-            rate: number;
-            /** @default [] */
-            hours: components["schemas"]["DayWindowWire"][];
-            /** @default [] */
-            exceptions: components["schemas"]["DatedWire"][];
-        };
-        /**
-         * AdminCoach
-         * @description A coach as staff see it.
-         */
-        AdminCoach: {
-            id: number;
-            club_id: number;
-            version: number;
-            name: string;
-            rate: number;
-            hours: components["schemas"]["DayWindowWire"][];
-            exceptions: components["schemas"]["DatedWire"][];
-        };
-        /**
-         * AdminCoaches
-         * @description A page of coaches.
-         */
-        AdminCoaches: {
-            items: components["schemas"]["AdminCoach"][];
-            next: string | null;
-        };
-        /**
-         * CoachChange
-         * @description The fields to change; `hours` and `exceptions` replace all that there were.
-         */
-        CoachChange: {
-            name?: string;
-            rate?: number;
-            hours?: components["schemas"]["DayWindowWire"][];
-            exceptions?: components["schemas"]["DatedWire"][];
-        };
-        /**
-         * EquipmentDraft
-         * @description A pool to be. `price` is minor units per item and booking, or per item and hour.
-         */
-        EquipmentDraft: {
-            name: string;
-            quantity: number;
-            price: number;
-            /**
-             * @default booking
-             * @enum {unknown}
-             */
-            per: "booking" | "hour";
-        };
-        /**
-         * AdminEquipment
-         * @description A pool as staff see it.
-         */
-        AdminEquipment: {
-            id: number;
-            club_id: number;
-            version: number;
             name: string;
             quantity: number;
             price: number;
@@ -2850,509 +2986,11 @@ export interface components {
             per: "booking" | "hour";
         };
         /**
-         * AdminEquipmentPage
-         * @description A page of pools.
+         * Preferences
+         * @description What to change of one's own account. `reminders`: 24, 2, both or none.
          */
-        AdminEquipmentPage: {
-            items: components["schemas"]["AdminEquipment"][];
-            next: string | null;
-        };
-        /**
-         * EquipmentChange
-         * @description The fields to change. The quantity may not fall below what is booked at a time.
-         */
-        EquipmentChange: {
-            name?: string;
-            quantity?: number;
-            price?: number;
-            /** @enum {unknown} */
-            per?: "booking" | "hour";
-        };
-        /**
-         * OpeningHours
-         * @description The club's week. A day without a window is closed; a window may run past midnight.
-         */
-        OpeningHours: {
-            hours: components["schemas"]["DayWindowWire"][];
-        };
-        /**
-         * AdminHours
-         * @description The club's week as staff see it.
-         */
-        AdminHours: {
-            club: string;
-            version: number;
-            hours: components["schemas"]["DayWindowWire"][];
-        };
-        /**
-         * ExceptionDraft
-         * @description Opening hours of one date in place of its weekday's; no windows: closed all day.
-         */
-        ExceptionDraft: {
-            /** Format: date */
-            day: string;
-            /** @default [] */
-            windows: components["schemas"]["WindowWire"][];
-            /** @default  */
-            reason: string;
-        };
-        /**
-         * AdminException
-         * @description A date with hours of its own.
-         */
-        AdminException: {
-            /** Format: date */
-            day: string;
-            windows: components["schemas"]["WindowWire"][];
-            reason: string;
-        };
-        /**
-         * AdminExceptions
-         * @description A page of dates.
-         */
-        AdminExceptions: {
-            items: components["schemas"]["AdminException"][];
-            next: string | null;
-        };
-        /**
-         * ExceptionChange
-         * @description The fields to change.
-         */
-        ExceptionChange: {
-            windows?: components["schemas"]["WindowWire"][];
-            reason?: string;
-        };
-        /**
-         * RuleDraft
-         * @description A price rule to be: all conditions that are given must hold.
-         *
-         *         `effect` is `percent` (of the court's base rate), `amount` (minor units an hour more, or fewer) or `override`
-         *         (minor units an hour instead). A time window whose end is before its start runs past midnight; both dates
-         *         belong to their range; leads are minutes between booking and start.
-         */
-        RuleDraft: {
-            name: string;
-            /** @enum {unknown} */
-            effect: "amount" | "override" | "percent";
-            /** @description A percentage with at most two decimals, or minor units an hour. */
-            value: number;
-            /** @default 0 */
-            priority: number;
-            /** @default null */
-            indoor: boolean | null;
-            /** @default [] */
-            court_ids: number[];
-            /** @default [] */
-            weekdays: number[];
-            /** @default null */
-            from_time: string | null;
-            /** @default null */
-            to_time: string | null;
-            /** @default null */
-            from_date: string | null;
-            /** @default null */
-            to_date: string | null;
-            /** @default [] */
-            tiers: string[];
-            /** @default null */
-            min_lead: number | null;
-            /** @default null */
-            max_lead: number | null;
-        };
-        /**
-         * AdminRule
-         * @description A price rule as staff see it.
-         */
-        AdminRule: {
-            id: number;
-            club_id: number;
-            version: number;
-            name: string;
-            /** @enum {unknown} */
-            effect: "amount" | "override" | "percent";
-            value: number;
-            priority: number;
-            indoor: boolean | null;
-            court_ids: number[];
-            weekdays: number[];
-            from_time: string | null;
-            to_time: string | null;
-            from_date: string | null;
-            to_date: string | null;
-            tiers: string[];
-            min_lead: number | null;
-            max_lead: number | null;
-        };
-        /**
-         * AdminRules
-         * @description A page of price rules.
-         */
-        AdminRules: {
-            items: components["schemas"]["AdminRule"][];
-            next: string | null;
-        };
-        /**
-         * RuleChange
-         * @description The fields to change. Another `effect` needs its `value`.
-         */
-        RuleChange: {
-            name?: string;
-            /** @enum {unknown} */
-            effect?: "amount" | "override" | "percent";
-            /** @description A percentage with at most two decimals, or minor units an hour. */
-            value?: number;
-            priority?: number;
-            indoor?: boolean | null;
-            court_ids?: number[];
-            weekdays?: number[];
-            from_time?: string | null;
-            to_time?: string | null;
-            from_date?: string | null;
-            to_date?: string | null;
-            tiers?: string[];
-            min_lead?: number | null;
-            max_lead?: number | null;
-        };
-        /**
-         * DeskPage
-         * @description Bookings in the order of their start; send `next` as `cursor` for those that follow.
-         */
-        DeskPage: {
-            items: components["schemas"]["DeskBooking"][];
-            next: string | null;
-        };
-        /**
-         * DeskBooking
-         * @description A booking as the club's staff see it.
-         */
-        DeskBooking: {
-            /** Format: uuid */
-            id: string;
-            grid_ref: string;
-            /** @enum {unknown} */
-            status: "cancelled" | "confirmed";
-            club: string;
-            court_id: number;
-            start_ts: string;
-            end_ts: string;
-            coach_id: number | null;
-            equipment: components["schemas"]["EquipmentItem"][];
-            price: components["schemas"]["Price"];
-            user_id: number;
-            cancel_until: string;
-            revision: number;
-            created_at: string;
-            cancelled_at: string | null;
-            booker: components["schemas"]["Named"];
-        };
-        /**
-         * Named
-         * @description Who somebody is; name and address are empty once that person was forgotten.
-         */
-        Named: {
-            id: number;
-            name: string;
-            email: string;
-        };
-        /**
-         * ClosureDraft
-         * @description Courts to close.
-         */
-        ClosureDraft: {
-            court_ids: number[];
-            /** @description ISO 8601; without an offset the club's local time. */
-            start_ts: string;
-            /** @description ISO 8601; without an offset the club's local time. */
-            end_ts: string;
-            /** @default  */
-            reason: string;
-            /** @default false */
-            cancel_bookings: boolean;
-        };
-        /**
-         * AffectedBookings
-         * @description The bookings that a closure would cancel, with whose they are.
-         */
-        AffectedBookings: {
-            items: components["schemas"]["DeskBooking"][];
-            /** @default null */
-            next: null;
-        };
-        /**
-         * ClosurePage
-         * @description Closures in the order of their start.
-         */
-        ClosurePage: {
-            items: components["schemas"]["ClosureView"][];
-            next: string | null;
-        };
-        /**
-         * ClosureView
-         * @description A closure. `cancelled` are the bookings that it has just cancelled.
-         */
-        ClosureView: {
-            /** Format: uuid */
-            id: string;
-            version: number;
-            court_ids: number[];
-            start_ts: string;
-            end_ts: string;
-            reason: string;
-            /** @default [] */
-            cancelled: components["schemas"]["BookingView"][];
-        };
-        /**
-         * ClosureChange
-         * @description What to change of a closure; what is left out stays as it is.
-         */
-        ClosureChange: {
-            court_ids?: number[];
-            /** @description ISO 8601; without an offset the club's local time. */
-            start_ts?: string;
-            /** @description ISO 8601; without an offset the club's local time. */
-            end_ts?: string;
-            reason?: string;
-            /** @default false */
-            cancel_bookings: boolean;
-        };
-        /**
-         * UserDraft
-         * @description Somebody to add. Without a password a link to set one is mailed; with one you vouch for the address.
-         */
-        UserDraft: {
-            /** @description Compared without regard to case. */
-            email: string;
-            /** @default  */
-            name: string;
-            /**
-             * @default player
-             * @enum {unknown}
-             */
-            role: "admin" | "player" | "staff";
-            /** @default null */
-            tier: string | null;
-            /** @default null */
-            password: string | null;
-        };
-        /**
-         * AdminUser
-         * @description A member of the club as staff see it.
-         */
-        AdminUser: {
-            id: number;
-            club_id: number;
-            version: number;
-            email: string;
-            name: string;
-            /** @enum {unknown} */
-            role: "admin" | "player" | "staff";
-            tier: string | null;
-            verified: boolean;
-            suspended: boolean;
-            account_suspended: boolean;
-            created_at: string;
-        };
-        /**
-         * AdminUsers
-         * @description A page of members.
-         */
-        AdminUsers: {
-            items: components["schemas"]["AdminUser"][];
-            next: string | null;
-        };
-        /**
-         * UserChange
-         * @description The fields to change. `tier` null takes the tier away.
-         *
-         *         `suspended` keeps the member from booking in this club; `account_suspended` shuts the account out altogether, and
-         *         is for those who run the installation. A name is changed by who is staff of every club of the member.
-         */
-        UserChange: {
-            name?: string;
-            /** @enum {unknown} */
-            role?: "admin" | "player" | "staff";
-            tier?: string | null;
-            suspended?: boolean;
-            account_suspended?: boolean;
-        };
-        /**
-         * ScreenDraft
-         * @description The screen that shows `code`. Without `court_ids` it shows all courts, also those to come.
-         */
-        ScreenDraft: {
-            /** @description What the screen shows. */
-            code: string;
-            name: string;
-            /** @default null */
-            court_ids: number[] | null;
-        };
-        /**
-         * AdminScreen
-         * @description A screen as staff see it. `paired` says whether it has collected its token; `last_seen_at` is true to the
-         *         minute; one that was shut out has `revoked_at`.
-         */
-        AdminScreen: {
-            id: number;
-            club_id: number;
-            version: number;
-            name: string;
-            court_ids: number[] | null;
-            paired: boolean;
-            created_by: number;
-            approved_at: string;
-            last_seen_at: string | null;
-            revoked_at: string | null;
-        };
-        /**
-         * AdminScreens
-         * @description A page of screens.
-         */
-        AdminScreens: {
-            items: components["schemas"]["AdminScreen"][];
-            next: string | null;
-        };
-        /**
-         * ScreenChange
-         * @description The fields to change; `court_ids` null means all courts.
-         */
-        ScreenChange: {
-            name?: string;
-            court_ids?: number[] | null;
-        };
-        /**
-         * WaitlistPage
-         * @description Who waits, in the order of what they wait for.
-         */
-        WaitlistPage: {
-            items: components["schemas"]["EntryView"][];
-            next: string | null;
-        };
-        /**
-         * Promotion
-         * @description Whom to promote.
-         */
-        Promotion: {
-            /** @default null */
-            entry_id: string | null;
-        };
-        /**
-         * Promoted
-         * @description What came of it: a booking, or an offer. Both null: the line was looked through, and the worker does the rest.
-         */
-        Promoted: {
-            /** @default null */
-            booking: components["schemas"]["BookingView"] | null;
-            /** @default null */
-            waitlist_entry: components["schemas"]["EntryView"] | null;
-        };
-        /**
-         * OutboxPage
-         * @description Rows in the order of their making.
-         */
-        OutboxPage: {
-            items: components["schemas"]["OutboxRow"][];
-            next: string | null;
-        };
-        /**
-         * OutboxRow
-         * @description A mail or a job. What it is about is told by ids.
-         */
-        OutboxRow: {
-            /** Format: uuid */
-            id: string;
-            kind: string;
-            booking_id: string | null;
-            entry_id: string | null;
-            user_id: number | null;
-            attempts: number;
-            last_error: string | null;
-            created_at: string;
-            run_at: string;
-            parked_at: string | null;
-        };
-        /**
-         * ReportView
-         * @description How a stretch of days was used. Bookings count on the day they start.
-         */
-        ReportView: {
-            club: string;
-            /** Format: date */
-            from: string;
-            /** Format: date */
-            to: string;
-            currency: string;
-            open_minutes: number;
-            courts: components["schemas"]["CourtUse"][];
-            coaches: components["schemas"]["CoachUse"][];
-            events: components["schemas"]["Events"];
-            ledger: components["schemas"]["Ledger"];
-        };
-        /**
-         * CourtUse
-         * @description Confirmed bookings of a court. `total` is what they cost, coach and equipment included, in minor units.
-         */
-        CourtUse: {
-            court_id: number;
-            name: string | null;
-            bookings: number;
-            minutes: number;
-            share: number | null;
-            total: number;
-        };
-        /**
-         * CoachUse
-         * @description Confirmed bookings with a coach.
-         */
-        CoachUse: {
-            coach_id: number;
-            name: string | null;
-            bookings: number;
-            minutes: number;
-        };
-        /**
-         * Events
-         * @description How often something happened in these days.
-         */
-        Events: {
-            confirmed: number;
-            cancelled: number;
-            moved: number;
-            waitlisted: number;
-            offered: number;
-            promoted: number;
-            expired: number;
-            left: number;
-        };
-        /**
-         * Ledger
-         * @description Amounts that were noted in these days, in minor units.
-         */
-        Ledger: {
-            /** @default 0 */
-            due: number;
-            /** @default 0 */
-            paid: number;
-            /** @default 0 */
-            refund: number;
-            /** @default 0 */
-            fee: number;
-        };
-        /**
-         * Templates
-         * @description All mails.
-         */
-        Templates: {
-            items: components["schemas"]["Template"][];
-            /** @default null */
-            next: null;
-        };
-        /**
-         * Template
-         * @description A mail's name, and its subject with sample data.
-         */
-        Template: {
-            template: string;
-            subject: string;
+        Preferences: {
+            reminders: (2 | 24)[];
         };
         /**
          * Preview
@@ -3365,24 +3003,35 @@ export interface components {
             html: string;
         };
         /**
-         * AuditPage
-         * @description Events, newest first.
+         * Price
+         * @description What something costs, in minor units; `total` is the sum of the lines and never negative.
          */
-        AuditPage: {
-            items: components["schemas"]["AuditEvent"][];
-            next: string | null;
+        Price: {
+            currency: string;
+            total: number;
+            lines: components["schemas"]["PriceLine"][];
         };
         /**
-         * AuditEvent
-         * @description What was done, and by whom (`actor_id` null: the system). `payload` says to what, by ids and times.
+         * PriceLine
+         * @description One line of a price; `amount` in minor units, negative for a discount.
          */
-        AuditEvent: {
-            /** Format: uuid */
-            id: string;
-            event_type: string;
-            actor_id: number | null;
-            payload: Record<string, never>;
-            created_at: string;
+        PriceLine: {
+            label: string;
+            amount: number;
+        };
+        /**
+         * PricesView
+         * @description The prices of a local day.
+         */
+        PricesView: {
+            club: string;
+            /** Format: date */
+            date: string;
+            currency: string;
+            config_version: number;
+            items: components["schemas"]["CourtPrices"][];
+            /** @default null */
+            next: null;
         };
         /**
          * Problem
@@ -3395,14 +3044,6 @@ export interface components {
             detail: string;
             code: components["schemas"]["ProblemCode"];
             errors?: components["schemas"]["FieldError"][];
-        };
-        /**
-         * FieldError
-         * @description What is wrong with one field; `field` is its path, such as `equipment[0].quantity`.
-         */
-        FieldError: {
-            field: string;
-            detail: string;
         };
         /**
          * @description - `invalid_request` (422): The request is not well formed. See `errors` for the fields to mend.
@@ -3461,6 +3102,365 @@ export interface components {
          * @enum {string}
          */
         ProblemCode: "invalid_request" | "malformed_json" | "unsupported_media_type" | "body_too_large" | "not_found" | "misdirected_request" | "method_not_allowed" | "rate_limited" | "precondition_required" | "precondition_failed" | "conflict" | "unavailable" | "unauthenticated" | "bad_credentials" | "totp_required" | "totp_wrong" | "forbidden" | "suspended" | "totp_enrolment_required" | "csrf_failed" | "reauthentication_required" | "email_unverified" | "invalid_link" | "pairing_over" | "unknown_court" | "unknown_coach" | "unknown_equipment" | "unknown_user" | "bad_time" | "bad_duration" | "outside_hours" | "outside_horizon" | "closed" | "leaves_gap" | "slot_taken" | "coach_unavailable" | "equipment_unavailable" | "price_changed" | "quota_exceeded" | "not_cancellable" | "not_movable" | "slot_free" | "already_waiting" | "waits_too_often" | "too_late" | "not_waiting" | "not_offered" | "already_offered" | "offer_expired" | "own_clash" | "idempotency_key_reused" | "capacity_in_use" | "internal";
+        /**
+         * Promoted
+         * @description What came of it: a booking, or an offer. Both null: the line was looked through, and the worker does the rest.
+         */
+        Promoted: {
+            /** @default null */
+            booking: components["schemas"]["BookingView"] | null;
+            /** @default null */
+            waitlist_entry: components["schemas"]["EntryView"] | null;
+        };
+        /**
+         * Promotion
+         * @description Whom to promote.
+         */
+        Promotion: {
+            /** @default null */
+            entry_id: string | null;
+        };
+        /**
+         * QuotasWire
+         * @description What one player may hold at a time; null is no limit.
+         */
+        QuotasWire: {
+            /** @default null */
+            active_bookings: number | null;
+            /** @default null */
+            minutes_per_day: number | null;
+            /** @default null */
+            minutes_per_week: number | null;
+            /** @default null */
+            prime_minutes_per_week: number | null;
+        };
+        /**
+         * Ready
+         * @description The process takes requests.
+         */
+        Ready: {
+            checks: components["schemas"]["Checks"];
+            /**
+             * @default ready
+             * @enum {unknown}
+             */
+            status: "ready";
+        };
+        /**
+         * Refresh
+         * @description The refresh token to exchange; none if it is in the cookie.
+         */
+        Refresh: {
+            /** @default null */
+            refresh_token: string | null;
+        };
+        /**
+         * Registration
+         * @description An account to be.
+         */
+        Registration: {
+            /** @description Compared without regard to case. */
+            email: string;
+            /** @description 8 to 128 characters. */
+            password: string;
+            /** @default  */
+            name: string;
+        };
+        /**
+         * ReportView
+         * @description How a stretch of days was used. Bookings count on the day they start.
+         */
+        ReportView: {
+            club: string;
+            /** Format: date */
+            from: string;
+            /** Format: date */
+            to: string;
+            currency: string;
+            open_minutes: number;
+            courts: components["schemas"]["CourtUse"][];
+            coaches: components["schemas"]["CoachUse"][];
+            events: components["schemas"]["Events"];
+            ledger: components["schemas"]["Ledger"];
+        };
+        /**
+         * Reset
+         * @description The secret of a mailed link and the password to set.
+         */
+        Reset: {
+            token: string;
+            /** @description 8 to 128 characters. */
+            password: string;
+        };
+        /**
+         * Row
+         * @description One court's day: its number, its version and what is not free on it.
+         */
+        Row: {
+            court: number;
+            v: number;
+            cells: components["schemas"]["Cell"][];
+        };
+        /**
+         * RuleChange
+         * @description The fields to change. Another `effect` needs its `value`.
+         */
+        RuleChange: {
+            name?: string;
+            /** @enum {unknown} */
+            effect?: "amount" | "override" | "percent";
+            /** @description A percentage with at most two decimals, or minor units an hour. */
+            value?: number;
+            priority?: number;
+            indoor?: boolean | null;
+            court_ids?: number[];
+            weekdays?: number[];
+            from_time?: string | null;
+            to_time?: string | null;
+            from_date?: string | null;
+            to_date?: string | null;
+            tiers?: string[];
+            min_lead?: number | null;
+            max_lead?: number | null;
+        };
+        /**
+         * RuleDraft
+         * @description A price rule to be: all conditions that are given must hold.
+         *
+         *         `effect` is `percent` (of the court's base rate), `amount` (minor units an hour more, or fewer) or `override`
+         *         (minor units an hour instead). A time window whose end is before its start runs past midnight; both dates
+         *         belong to their range; leads are minutes between booking and start.
+         */
+        RuleDraft: {
+            name: string;
+            /** @enum {unknown} */
+            effect: "amount" | "override" | "percent";
+            /** @description A percentage with at most two decimals, or minor units an hour. */
+            value: number;
+            /** @default 0 */
+            priority: number;
+            /** @default null */
+            indoor: boolean | null;
+            /** @default [] */
+            court_ids: number[];
+            /** @default [] */
+            weekdays: number[];
+            /** @default null */
+            from_time: string | null;
+            /** @default null */
+            to_time: string | null;
+            /** @default null */
+            from_date: string | null;
+            /** @default null */
+            to_date: string | null;
+            /** @default [] */
+            tiers: string[];
+            /** @default null */
+            min_lead: number | null;
+            /** @default null */
+            max_lead: number | null;
+        };
+        /**
+         * ScreenChange
+         * @description The fields to change; `court_ids` null means all courts.
+         */
+        ScreenChange: {
+            name?: string;
+            court_ids?: number[] | null;
+        };
+        /**
+         * ScreenClub
+         * @description The club on whose wall the screen is; `zone` is its IANA time zone.
+         */
+        ScreenClub: {
+            slug: string;
+            name: string;
+            zone: string;
+        };
+        /**
+         * ScreenDraft
+         * @description The screen that shows `code`. Without `court_ids` it shows all courts, also those to come.
+         */
+        ScreenDraft: {
+            /** @description What the screen shows. */
+            code: string;
+            name: string;
+            /** @default null */
+            court_ids: number[] | null;
+        };
+        /**
+         * ScreenView
+         * @description A screen as it knows itself. `court_ids` are the courts to show, null for all; `now` is the server's time;
+         *         `build` names the page that this server serves, null if it serves none.
+         */
+        ScreenView: {
+            id: number;
+            name: string;
+            /**
+             * @default screen
+             * @enum {unknown}
+             */
+            role: "screen";
+            club: components["schemas"]["ScreenClub"];
+            court_ids: number[] | null;
+            now: string;
+            build: string | null;
+        };
+        /**
+         * Secret
+         * @description What the app on one's phone needs: the secret to type in, or the address to scan.
+         */
+        Secret: {
+            secret: string;
+            otpauth_uri: string;
+        };
+        /**
+         * Standing
+         * @description A membership of a club.
+         */
+        Standing: {
+            club_id: number;
+            /** @enum {unknown} */
+            role: "admin" | "player" | "staff";
+            tier: string | null;
+            suspended: boolean;
+        };
+        /**
+         * StartPrice
+         * @description What a booking of the court costs from this start, in minor units.
+         */
+        StartPrice: {
+            start_ts: string;
+            total: number;
+        };
+        /**
+         * Template
+         * @description A mail's name, and its subject with sample data.
+         */
+        Template: {
+            template: string;
+            subject: string;
+        };
+        /**
+         * Templates
+         * @description All mails.
+         */
+        Templates: {
+            items: components["schemas"]["Template"][];
+            /** @default null */
+            next: null;
+        };
+        /**
+         * Ticket
+         * @description Good for one hello.
+         */
+        Ticket: {
+            ticket: string;
+            expires_in: number;
+        };
+        /**
+         * Tokens
+         * @description A session. Send `access_token` as `Authorization: Bearer …`; exchange `refresh_token` before it expires.
+         */
+        Tokens: {
+            access_token: string;
+            /**
+             * @default bearer
+             * @enum {unknown}
+             */
+            token_type: "bearer";
+            expires_in: number;
+            refresh_token: string;
+            user: components["schemas"]["User"];
+        };
+        /**
+         * TokensAndCodes
+         * @description The session that goes on, and ten codes that let one in once each. Keep them: they are told this once.
+         */
+        TokensAndCodes: {
+            access_token: string;
+            /**
+             * @default bearer
+             * @enum {unknown}
+             */
+            token_type: "bearer";
+            expires_in: number;
+            refresh_token: string;
+            user: components["schemas"]["User"];
+            recovery_codes: string[];
+        };
+        /**
+         * TotpStatus
+         * @description Whether a login asks for a code; `required` says that staff work waits until it does.
+         */
+        TotpStatus: {
+            enabled: boolean;
+            required: boolean;
+            recovery_codes_left: number;
+        };
+        /**
+         * User
+         * @description The own account. `role` is the one in the default club.
+         */
+        User: {
+            id: number;
+            email: string;
+            name: string;
+            /** @enum {unknown} */
+            role: "admin" | "player" | "staff";
+        };
+        /**
+         * UserChange
+         * @description The fields to change. `tier` null takes the tier away.
+         *
+         *         `suspended` keeps the member from booking in this club; `account_suspended` shuts the account out altogether, and
+         *         is for those who run the installation. A name is changed by who is staff of every club of the member.
+         */
+        UserChange: {
+            name?: string;
+            /** @enum {unknown} */
+            role?: "admin" | "player" | "staff";
+            tier?: string | null;
+            suspended?: boolean;
+            account_suspended?: boolean;
+        };
+        /**
+         * UserDraft
+         * @description Somebody to add. Without a password a link to set one is mailed; with one you vouch for the address.
+         */
+        UserDraft: {
+            /** @description Compared without regard to case. */
+            email: string;
+            /** @default  */
+            name: string;
+            /**
+             * @default player
+             * @enum {unknown}
+             */
+            role: "admin" | "player" | "staff";
+            /** @default null */
+            tier: string | null;
+            /** @default null */
+            password: string | null;
+        };
+        /**
+         * WaitlistPage
+         * @description Who waits, in the order of what they wait for.
+         */
+        WaitlistPage: {
+            items: components["schemas"]["EntryView"][];
+            next: string | null;
+        };
+        /**
+         * WindowWire
+         * @description A stretch of a local day. One that closes at or before it opens runs past midnight.
+         */
+        WindowWire: {
+            /** @description HH:MM, up to 24:00. */
+            opens: string;
+            /** @description HH:MM, up to 24:00. */
+            closes: string;
+        };
     };
     responses: never;
     parameters: never;
