@@ -26,8 +26,8 @@ class PortTaken(SettingsError):
     """Something listens on HOST and PORT."""
 
 
-def bind(settings: Settings, *, shared: bool) -> socket.socket:
-    """A socket bound to HOST and PORT, which does not listen yet.
+def bind(settings: Settings, *, shared: bool, setting: str = "PORT") -> socket.socket:
+    """A socket bound to HOST and PORT, which does not listen yet. `setting` is what a refusal names as to be changed.
 
     With `shared` several processes bind the same port and the kernel spreads connections over them evenly (one
     accepting socket for all is emptied by whichever process wakes first). Raises `SettingsError` if the address
@@ -41,7 +41,8 @@ def bind(settings: Settings, *, shared: bool) -> socket.socket:
         bound.bind((settings.host.strip("[]"), settings.port))
     except OSError as error:
         bound.close()
-        raise (PortTaken if error.errno == errno.EADDRINUSE else SettingsError)(_refusal(settings, error)) from None
+        kind = PortTaken if error.errno == errno.EADDRINUSE else SettingsError
+        raise kind(_refusal(settings, error, setting)) from None
     bound.settimeout(0)
     return bound
 
@@ -137,11 +138,11 @@ def _reachable_host(host: str) -> str:
     return plain
 
 
-def _refusal(settings: Settings, error: OSError) -> str:
+def _refusal(settings: Settings, error: OSError, setting: str) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {settings.port} of {settings.host} is taken; stop what uses it, or set PORT to another."
+        return f"Port {settings.port} of {settings.host} is taken; stop what uses it, or set {setting} to another."
     if error.errno == errno.EACCES:
-        return f"Port {settings.port} may not be used by this user; set PORT to one from 1024 up."
+        return f"Port {settings.port} may not be used by this user; set {setting} to one from 1024 up."
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return f"HOST is {settings.host!r}, which is no address of this machine; set it to one, such as 127.0.0.1."
     return f"Port {settings.port} of {settings.host} cannot be used: {error.strerror}."

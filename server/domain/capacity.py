@@ -72,11 +72,13 @@ def check_coach(catalogue: Catalogue, taken: Uses, coach: Coach, interval: Inter
     """Raises CoachUnavailable where the coach is off duty or busy during the interval."""
     if not policy.coach_on_duty(catalogue, coach, interval):
         raise errors.CoachUnavailable(
-            f"{coach.name} is not on duty for all of that time. Choose another time or coach."
+            f"{coach.name} is not on duty for all of that time. Choose another time or coach.", field="coach_id"
         )
     for use in taken.get(coach.resource_id, ()):
         if use.start < interval.end and interval.start < use.end and use.owner != ignoring:
-            raise errors.CoachUnavailable(f"{coach.name} is busy at that time. Choose another time or coach.")
+            raise errors.CoachUnavailable(
+                f"{coach.name} is busy at that time. Choose another time or coach.", field="coach_id"
+            )
 
 
 def check_pools(
@@ -92,7 +94,9 @@ def check_pools(
         if used + wanted > pool.quantity:
             left = max(pool.quantity - used, 0)
             raise errors.EquipmentUnavailable(
-                f"{left} of {pool.name} left at that time. Ask for fewer.",
+                f"{left} of {pool.name} left at that time. Ask for fewer."
+                if left
+                else f"Nothing of {pool.name} is left at that time. Leave it out, or choose another time.",
                 field=f"equipment[{index}].quantity",
                 equipment_id=pool.id,
                 remaining=left,

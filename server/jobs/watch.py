@@ -90,7 +90,7 @@ async def watched(context: Context, signals: Signals) -> AsyncIterator[None]:
         yield
         return
     try:
-        bound = bind(replace(settings, port=settings.worker_port), shared=False)
+        bound = bind(replace(settings, port=settings.worker_port), shared=False, setting="WORKER_PORT")
     except SettingsError as error:
         log.warning("worker_port_unusable", setting="WORKER_PORT", error=str(error))
         yield

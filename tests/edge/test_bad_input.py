@@ -77,7 +77,12 @@ FIELDS: list[tuple[Json, int, str, str | None]] = [
     ({"court_id": [1]}, 422, "invalid_request", "court_id"),
     ({"coach_id": 99}, 422, "unknown_coach", "coach_id"),
     ({"coach_id": 2**63}, 422, "invalid_request", "coach_id"),
-    ({"coach_id": 3, "start_ts": "2031-05-19T10:00", "end_ts": "2031-05-19T11:00"}, 409, "coach_unavailable", None),
+    (
+        {"coach_id": 3, "start_ts": "2031-05-19T10:00", "end_ts": "2031-05-19T11:00"},
+        409,
+        "coach_unavailable",
+        "coach_id",
+    ),
     ({"end_ts": f"{DAY}T09:00"}, 422, "bad_time", "end_ts"),
     ({"end_ts": f"{DAY}T10:00"}, 422, "bad_time", "end_ts"),
     ({"start_ts": f"{DAY}T10:10"}, 422, "bad_duration", "end_ts"),

@@ -97,11 +97,12 @@ async def test_court_coach_and_equipment_are_taken_together_or_not_at_all(people
     taken = await people.player2.ask("POST", "/api/bookings", slot("10:30", "11:30"))
     assert problem(taken) == (409, "slot_taken", [])
     busy = await people.player2.ask("POST", "/api/bookings", slot("10:30", "11:30", court=2, coach_id=1))
-    assert problem(busy)[:2] == (409, "coach_unavailable")
+    assert problem(busy) == (409, "coach_unavailable", ["coach_id"])
     body = slot("10:30", "11:30", court=2, equipment=[{"equipment_id": 1, "quantity": 3}])
     short = await people.player2.ask("POST", "/api/bookings", body)
     assert problem(short) == (409, "equipment_unavailable", ["equipment[0].quantity"])
     assert short.json()["remaining"] == 2
+    assert short.json()["detail"].startswith("2 of ")
     assert await context.pool.fetchval("SELECT count(*) FROM bookings") == 1
     assert await context.pool.fetchval("SELECT count(*) FROM allocations") == 3
     await booked(people.player2, slot("11:00", "12:00", coach_id=1, equipment=[{"equipment_id": 1, "quantity": 10}]))
@@ -119,7 +120,7 @@ async def test_court_coach_and_equipment_are_taken_together_or_not_at_all(people
         (slot("11:00", "10:00"), 422, "bad_time", ["end_ts"]),
         (slot("10:00", "10:00"), 422, "bad_time", ["end_ts"]),
         (slot(day="2031-05-13"), 422, "bad_time", ["start_ts"]),
-        (slot(coach_id=3, day="2031-05-19"), 409, "coach_unavailable", None),  # a Monday, off duty
+        (slot(coach_id=3, day="2031-05-19"), 409, "coach_unavailable", ["coach_id"]),  # a Monday, off duty
     ],
 )
 async def test_what_the_rules_forbid_is_refused_for_the_reason(
@@ -129,6 +130,15 @@ async def test_what_the_rules_forbid_is_refused_for_the_reason(
     assert refused[:2] == (status, code)
     if fields is not None:
         assert refused[2] == fields
+
+
+async def test_a_refusal_never_asks_for_fewer_of_what_is_used_up(people: People) -> None:
+    await booked(people.player, slot(equipment=[{"equipment_id": 1, "quantity": 10}]))
+    none = await people.player2.ask(
+        "POST", "/api/bookings", slot(court=2, equipment=[{"equipment_id": 1, "quantity": 1}])
+    )
+    assert problem(none)[:2] == (409, "equipment_unavailable")
+    assert none.json()["detail"] == "Nothing of Racket is left at that time. Leave it out, or choose another time."
 
 
 async def test_the_running_slot_can_still_be_booked(people: People, clock: FrozenClock) -> None:

@@ -102,3 +102,4 @@ async def test_a_port_that_is_taken_is_told_and_the_work_goes_on(context: Contex
             await until(works)
     (line,) = [line for line in logged if line["event"] == "worker_port_unusable"]
     assert line["setting"] == "WORKER_PORT"
+    assert "or set WORKER_PORT to another" in line["error"]
