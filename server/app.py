@@ -124,6 +124,8 @@ async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
 
     def leave() -> None:
         app.state.telemetry.leaving = True
+        if hub.watchers:
+            log.info("live_bye", watchers=len(hub.watchers))  # in place of a line for each
         hub.say_bye()
 
     desks = Desks(context, catalogues, after_commit=after_commit, known=occupancy.known)

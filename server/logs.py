@@ -48,6 +48,24 @@ class Line(msgspec.Struct, kw_only=True, tag_field="event", tag="request"):
     """Of a refusal."""
 
 
+class SocketLine(msgspec.Struct, kw_only=True, tag_field="event", tag="socket"):
+    """The line of a live socket that has ended, or of a handshake that was refused. It holds nothing that somebody
+    wrote either."""
+
+    level: str
+    logger: str = "access"
+    timestamp: datetime
+    status: int
+    """Of the handshake: 101, or what it was refused with."""
+    close: int | msgspec.UnsetType = msgspec.UNSET
+    """The close code, whichever side said it; 1006: the connection was lost or cut off."""
+    seconds: float
+    user_id: int | msgspec.UnsetType = msgspec.UNSET
+    screen_id: int | msgspec.UnsetType = msgspec.UNSET
+    code: str | msgspec.UnsetType = msgspec.UNSET
+    """Of a refusal."""
+
+
 class AccessLog:
     """Writes the lines of requests past the machinery of logging, which would cost ten times as much (measured)."""
 
@@ -58,7 +76,7 @@ class AccessLog:
         self._pretty = is_pretty(settings)
         self._encode = msgspec.json.Encoder().encode
 
-    def write(self, line: Line) -> None:
+    def write(self, line: Line | SocketLine) -> None:
         """Write one line, at once."""
         sys.stderr.write(_for_people(line) if self._pretty else self._encode(line).decode() + "\n")
 
@@ -68,9 +86,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _for_people(line: Line) -> str:
+def _for_people(line: Line | SocketLine) -> str:
     who = f"  user {line.user_id}" if line.user_id else f"  screen {line.screen_id}" if line.screen_id else ""
     code = f" {line.code}" if line.code else ""
+    if isinstance(line, SocketLine):
+        close = f" closed {line.close}" if line.close else ""
+        return f"{line.timestamp.astimezone():%H:%M:%S} {line.status} socket {close}  {line.seconds:.1f} s{code}{who}\n"
     return (
         f"{line.timestamp.astimezone():%H:%M:%S} {line.status or '---'} {line.method:<6} {line.route or '(no route)'}"
         f"  {line.ms:.1f} ms{code}{who}  {line.request_id}\n"

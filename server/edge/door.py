@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from litestar import WebSocket
 
 from server.domain.errors import Forbidden, RateLimited, Refusal, Unavailable
@@ -16,10 +17,14 @@ from server.edge.telemetry import EVERY_ANSWER
 from server.live import protocol
 from server.live.feed import Feed
 from server.live.hub import Hub
+from server.logs import AccessLog, SocketLine, now
 from server.settings import Settings, is_loopback
 
 Socket = WebSocket[Any, Any, Any]
 
+SWITCHING_PROTOCOLS = 101
+PRIVATE = 4000
+"""Close codes from here on are this protocol's own (RFC 6455, 7.4.2)."""
 RETRY_AFTER = 5
 """Seconds after which somebody who found no room may knock again."""
 CODES: dict[type[Refusal], int] = {
@@ -41,6 +46,7 @@ class Live:
         self._most_per_address = settings.ws_max_per_ip
         self._inside: Counter[str] = Counter()
         self._all = 0
+        self._log = AccessLog(settings)
 
     def refusal(self, origin: str | None, address: str) -> Refusal | None:
         """Why nobody may come in from there now, or None."""
@@ -66,6 +72,31 @@ class Live:
             self._inside[address] -= 1
             if not self._inside[address]:
                 del self._inside[address]
+
+    def tell_refused(self, refusal: Refusal) -> None:
+        """Tell the log of a handshake that was refused."""
+        if self._log.tells:
+            status = type(refusal).status
+            level = "warning" if status == Unavailable.status else "info"
+            self._log.write(SocketLine(level=level, timestamp=now(), status=status, seconds=0.0, code=refusal.code))
+
+    def tell_ended(self, close: int, seconds: float, user_id: int | None, screen_id: int | None) -> None:
+        """Tell the log of a socket that has ended. Not one by one when the process stops: thousands end then."""
+        log = self._log
+        fine = close < PRIVATE or close == protocol.GOING_AWAY
+        if not log.tells or self.hub.leaving or (fine and not log.tells_all):
+            return
+        log.write(
+            SocketLine(
+                level="info",
+                timestamp=now(),
+                status=SWITCHING_PROTOCOLS,
+                close=close,
+                seconds=round(seconds, 2),
+                user_id=msgspec.UNSET if user_id is None else user_id,
+                screen_id=msgspec.UNSET if screen_id is None else screen_id,
+            )
+        )
 
 
 def allowed_origins(settings: Settings) -> frozenset[str]:

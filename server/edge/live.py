@@ -40,8 +40,8 @@ from server.usecases.tokens import Claims
 
 AFTER_MS = 1000
 """When somebody who was sent away for a moment comes back, and by how much that is spread."""
-INTERNAL_ERROR = 1011
-"""RFC 6455, section 7.4.1."""
+INTERNAL_ERROR, ABNORMAL = 1011, 1006
+"""RFC 6455, section 7.4.1. The latter is said by nobody: there was no word of farewell."""
 
 _TROUBLE: tuple[type[Exception], ...] = (Refusal, *OUT_OF_REACH)
 
@@ -74,14 +74,17 @@ async def grid_socket(socket: Socket) -> None:
     address = subject(client_address(socket.scope, context.settings.trusted_proxies))
     refusal = live.refusal(origin.lower() if origin is not None else None, address)
     if refusal is not None:
+        live.tell_refused(refusal)
         await deny(socket, refusal)
         return
+    began = time.monotonic()
     with live.inside(address):
         offered = socket.scope.get("subprotocols") or []
         await socket.accept(protocol.SUBPROTOCOL if protocol.SUBPROTOCOL in offered else None)
         pipe = pipe_of(socket.scope, socket.send)
+        conversation = _Conversation(socket, live.hub, pipe, from_page=origin is not None)
         try:
-            await _Conversation(socket, live.hub, pipe, from_page=origin is not None).run()
+            await conversation.run()
         except asyncio.CancelledError:
             if pipe.stalled_since is None:  # it was not the pipe that gave up
                 raise
@@ -89,6 +92,9 @@ async def grid_socket(socket: Socket) -> None:
             # Litestar would close with 4500, which means something else here.
             log.exception("live_socket_failed")
             pipe.close(INTERNAL_ERROR, "internal error")
+            conversation.ended = INTERNAL_ERROR
+        finally:
+            live.tell_ended(conversation.ended, time.monotonic() - began, *conversation.who)
 
 
 # -- the conversation -----------------------------------------------------------------------------------------
@@ -104,7 +110,11 @@ class _Leave(Exception):
 
 
 class _Gone(Exception):
-    """The client has left."""
+    """The client has left, or was sent away."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        super().__init__(code)
 
 
 class _Conversation:
@@ -122,6 +132,7 @@ class _Conversation:
         "_socket",
         "_state",
         "_watcher",
+        "ended",
     )
 
     def __init__(self, socket: Socket, hub: Hub, pipe: Pipe, *, from_page: bool) -> None:
@@ -138,6 +149,14 @@ class _Conversation:
         """Whether what opened this socket still holds; None for a stranger."""
         self._recent: list[float] = []
         self._watcher: Watcher | None = None
+        self.ended = ABNORMAL
+        """The close code, once it has ended."""
+
+    @property
+    def who(self) -> tuple[int | None, int | None]:
+        """The user and the screen that are known to be on it, by id."""
+        identity, screen = self._identity, self._screen
+        return identity.user_id if identity else None, screen.screen_id if screen else None
 
     async def run(self) -> None:
         """Talk until either side ends it."""
@@ -147,9 +166,10 @@ class _Conversation:
             await self._join(watcher, hello.topics)
             while True:
                 await self._answer(watcher, await self._receive(protocol.MAX_MESSAGE_BYTES))
-        except _Gone:
-            pass
+        except _Gone as gone:
+            self.ended = gone.code
         except _Leave as leave:
+            self.ended = leave.code
             if leave.code == protocol.GOING_AWAY:
                 self._pipe.write(frame_of(Bye(leave.code, AFTER_MS + random.randrange(AFTER_MS))))  # noqa: S311 - as spread
             self._pipe.close(leave.code, leave.reason)
@@ -212,7 +232,7 @@ class _Conversation:
     async def _receive(self, limit: int) -> protocol.ClientMessage:
         event: Any = await self._socket.receive()
         if event["type"] != "websocket.receive":
-            raise _Gone
+            raise _Gone(event.get("code", ABNORMAL))
         text = event.get("text")
         if text is None or len(text) > limit or len(data := text.encode("utf-8", "replace")) > limit:
             raise _Leave(protocol.BAD_MESSAGE, "bad message")
