@@ -190,12 +190,23 @@ class Waitlist:
             ref=ref,
             expected_total=expected_total,
         )
-        return _accepted(settled(await self._desks.of(seen.club_id).submit(request)))
+        try:
+            return _accepted(settled(await self._desks.of(seen.club_id).submit(request)))
+        except OfferExpired:
+            await self.fetch_offer(entry_id, ref)  # which knows whether it was taken meanwhile by the same link
+            raise
 
     async def fetch_offer(self, entry_id: UUID, ref: str) -> Entry:
-        """The entry to which the hold of that name is offered. Raises `OfferExpired`, `NotOffered`."""
+        """The entry to which the hold of that name is offered.
+
+        Raises `OfferExpired`, in other words where it is booked already: a button may be pressed twice, and a mail read
+        twice. Raises `NotOffered`.
+        """
         async with acquire(self._context.pool) as conn:
             entry = await sql.fetch_entry(conn, entry_id)
+            ended = await sql.fetch_ended(conn, entry_id) if entry is None else None
+        if ended is not None and ended["outcome"] == "promoted":
+            raise OfferExpired("It was booked for you: look at your bookings.")
         if entry is None or entry.hold is None or entry.hold.ref != ref:
             raise OfferExpired
         if entry.hold.until is None:

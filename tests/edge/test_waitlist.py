@@ -134,6 +134,8 @@ async def test_the_mailed_link_claims_signed_out_by_post_alone_and_once(
 
     assert (claimed.status_code, "It is yours" in claimed.text) == (200, True)
     assert again.status_code == 410
+    for later in (again, await client.get(link[1])):  # pressed twice, or the mail read again
+        assert "It was booked for you" in later.text
     bookings = (await people.player2.ask("GET", "/api/bookings")).json()["items"]
     assert [(b["status"], b["court_id"]) for b in bookings] == [("confirmed", 1)]
 
