@@ -8,27 +8,32 @@ import asyncpg
 
 from server.sql.connection import Connection
 
-# Neither has an index by booking: this is for the operator's console, not for requests.
+# Neither has an index by booking: this is for the operator's console, not for requests. What was waited for has a history
+# before it is a booking, under the entry's id.
 LIST_AUDITED = """
 SELECT created_at, event_type, actor_id, payload FROM audit_events
-WHERE club_id = $2 AND payload->>'booking_id' = $1::text ORDER BY created_at, id
+WHERE club_id = $2 AND (payload->>'booking_id' = $1::text OR payload->>'entry_id' IN
+    (SELECT id::text FROM waitlist_history WHERE booking_id = $1::text::uuid AND outcome = 'promoted'))
+ORDER BY created_at, id
 """
 
 
 async def list_audited(conn: Connection, booking_id: UUID, club_id: int) -> list[asyncpg.Record]:
-    """The audit trail of a booking."""
+    """The audit trail of a booking, and of the waiting that it came from."""
     rows: list[asyncpg.Record] = await conn.fetch(LIST_AUDITED, str(booking_id), club_id)
     return rows
 
 
 LIST_POSTED = """
 SELECT id, kind, created_at, attempts, done_at, parked_at, last_error FROM outbox
-WHERE club_id = $2 AND payload->>'booking_id' = $1::text ORDER BY created_at, id
+WHERE club_id = $2 AND (payload->>'booking_id' = $1::text OR payload->>'entry_id' IN
+    (SELECT id::text FROM waitlist_history WHERE booking_id = $1::text::uuid AND outcome = 'promoted'))
+ORDER BY created_at, id
 """
 
 
 async def list_posted(conn: Connection, booking_id: UUID, club_id: int) -> list[asyncpg.Record]:
-    """The mails of a booking."""
+    """The mails and jobs of a booking, and of the waiting that it came from."""
     rows: list[asyncpg.Record] = await conn.fetch(LIST_POSTED, str(booking_id), club_id)
     return rows
 

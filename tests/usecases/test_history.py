@@ -26,6 +26,22 @@ async def test_a_bookings_history_is_told_with_its_mails_and_versions_and_withou
         assert "@" not in "".join(told)
 
 
+async def test_the_history_of_what_was_waited_for_begins_with_the_waiting(context: Context) -> None:
+    async with open_house(context) as house:
+        ann, bob = await house.player("ann@club.example"), await house.player("bob@club.example")
+        booking = await house.book(ann, "10:00", "11:00")
+        await house.wait(bob, "10:00", "11:00", auto_book=True)
+        await house.bookings.cancel(ann, booking.id)
+        await house.work()
+        promoted = await context.pool.fetchval("SELECT id FROM bookings WHERE status = 'confirmed'")
+
+        told = await tell_history(context, str(promoted))
+
+        assert [line.split()[2] for line in told if " audit " in line] == ["waitlisted", "held", "promoted"]
+        posted = [line.split()[2] for line in told if " outbox " in line]
+        assert {"waitlist.joined", "job.promote", "booking.promoted"} <= set(posted)
+
+
 @pytest.mark.parametrize("written", ["nonsense", "01890a5d-ac96-774b-bcce-b302099a8057"])
 async def test_a_history_of_nothing_is_refused(context: Context, written: str) -> None:
     with pytest.raises(NotFound):
