@@ -186,7 +186,9 @@ async def _claim_form(request: Request[Any, Any, Any], token: str, entry: Entry)
 
 
 def _over(refusal: Refusal) -> Response[str]:
-    return _page("This offer is over", f"<p>{escape(refusal.detail)}</p>{TO_BOOKINGS}{TO_COURTS}", status=refusal.status)
+    return _page(
+        "This offer is over", f"<p>{escape(refusal.detail)}</p>{TO_BOOKINGS}{TO_COURTS}", status=refusal.status
+    )
 
 
 def _waitlist(request: Request[Any, Any, Any]) -> Waitlist:

@@ -174,7 +174,9 @@ async def test_a_closed_court_says_why(visitor: Browsing, site: Site) -> None:
     await expect(closed).to_have_text("New carpet")
     await closed.focus()
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("dialog")).to_have_count(0)
+    drawer = page.get_by_role("dialog")
+    await expect(drawer).to_contain_text("That court is closed then: New carpet.")
+    await expect(drawer.get_by_role("link", name="Sign in to join the waitlist")).to_be_visible()
 
 
 async def test_filters_and_days_are_in_the_address(visitor: Browsing) -> None:

@@ -18,6 +18,9 @@ const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 30_000,
+      // Asked also where the browser says that there is no network: a question that waits in silence tells nobody why.
+      networkMode: "always",
+      refetchOnReconnect: true,
       // What the server refuses it refuses again; what did not reach it may reach it now.
       retry: (count, error) => count < 2 && !(error instanceof Problem && error.status >= 400 && error.status < 500),
     },

@@ -24,6 +24,17 @@ describe("the connection", () => {
     expect(stage.topics.row(TOPIC, 1)?.v).toBe(4)
   })
 
+  it("takes nothing for true when the network is said to be gone, until the server answers or does not", async () => {
+    const { stage, socket } = await watching()
+    stage.connection.wake(true)
+    expect(stage.mark.kind).toBe("catching-up")
+    socket.tell({ t: "snap", ...snap({}, { full: false }) })
+    expect(stage.mark.kind).toBe("live")
+    stage.connection.wake(true)
+    await stage.pass(9_000)
+    expect(stage.mark.kind).toBe("offline")
+  })
+
   it("comes back with what it has and asks only for the rest", async () => {
     const { stage, socket } = await watching()
     socket.end(1006)

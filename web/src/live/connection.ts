@@ -1,7 +1,5 @@
-/**
- * The socket's life: hello, resume, pings, and coming back from whatever happens. It holds no state of the grid (that
- * is `Topics`) and touches the browser only through `World`, so that tests can play every part.
- */
+/** The socket's life: hello, resume, pings, and coming back from whatever happens. It holds no state of the grid (that
+ * is `Topics`) and touches the browser only through `World`, so that tests can play every part. */
 
 import { digestOf, wishFor } from "./day"
 import { Freshness } from "./freshness"
@@ -73,10 +71,12 @@ export class Connection {
     if (this.#state === "idle") void this.#connect()
   }
 
-  /** The network is back, or the page is looked at again: find out at once how things stand. */
-  wake(): void {
+  /** The network is back or `gone`, or the page is looked at again: find out at once how things stand. */
+  wake(gone = false): void {
     if (this.#state === "waiting") void this.#connect()
-    if (this.#state === "welcomed") this.#probe()
+    if (this.#state !== "welcomed" || this.#subscribed.size === 0) return
+    if (gone) this.freshness.catchingUp() // and live when the server answers all the same
+    this.#probe()
   }
 
   /** Begin anew, as somebody else. */
@@ -179,9 +179,8 @@ export class Connection {
     this.#say({ t: "resync", topics: [{ club: topic.club, date: topic.date }] })
   }
 
-  /** A topic that is watched already may be asked for again: the answer is short, and there is one. */
+  /** What is watched may be asked for again: the answer is short, and there is one. */
   #probe(): void {
-    if (this.#subscribed.size === 0) return
     this.#say({ t: "sub", topics: this.#wishes(this.#subscribed.values()) })
     this.#watch(PROBE_PATIENCE)
   }

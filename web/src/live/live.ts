@@ -40,6 +40,7 @@ export function createLive(neighbours: Neighbours): Live {
     if (document.visibilityState === "visible") connection.wake()
   }
   addEventListener("online", wake)
+  addEventListener("offline", () => connection.wake(true))
   addEventListener("pageshow", wake)
   document.addEventListener("visibilitychange", wake)
   return { topics, connection }

@@ -14,6 +14,8 @@ export const waitlist = {
   taken: "That court is taken at that time.",
   heldTaken: "That court is held for somebody who waited for it.",
   heldUntil: (time: string) => `That court is held until ${time} for somebody who waited for it.`,
+  closed: (reason: string | null) =>
+    `That court is closed then${reason ? `: ${reason}` : ""}. If it opens again, it goes to whoever waits for it.`,
   yours: "That court is yours at that time.",
   join: "Join the waitlist",
   joinAs: (place: number) => `Join the waitlist (you would be ${ordinal(place)})`,

@@ -69,6 +69,9 @@ export function Choices(props: Props) {
           onChange={id => onExtras({ ...extras, coach_id: id || null })}
         >
           <option value={0}>{words.booking.noCoach}</option>
+          {extras.coach_id !== null && availability.coaches.every(coach => coach.id !== extras.coach_id) && (
+            <option value={extras.coach_id}>{words.booking.coachGone}</option>
+          )}
           {availability.coaches.map(coach => (
             <option key={coach.id} value={coach.id}>
               {words.booking.withPrice(coach.name, formatMoney(coach.price, club.currency))}
@@ -87,7 +90,7 @@ export function Choices(props: Props) {
               <div key={pool.id} className={styles["pool"]}>
                 <span>
                   {words.booking.withPrice(pool.name, formatMoney(pool.price, club.currency))}
-                  <small>{words.booking.left(pool.remaining - count)}</small>
+                  <small>{words.booking.left(Math.max(0, pool.remaining - count))}</small>
                 </span>
                 <Button
                   aria-label={words.booking.fewer(pool.name)}

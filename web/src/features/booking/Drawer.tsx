@@ -60,9 +60,10 @@ export function Drawer(props: Props) {
   // While one's own booking is under way, what is there may be that.
   const standing = booking.busy ? null : (there?.cell ?? null)
   useWhenFreed(standing !== null, booking.forget)
-  const faster = useFaster(selection, standing)
+  const faster = useFaster(selection, standing) && standing?.k !== "closed"
   const court = courts.find(candidate => candidate.id === selection.court)
   const offered = held.get(standing?.ref ?? "")
+  const missed = useMissed(selection, offered)
   if (!court) return null
   if (booking.booked) return <Done {...props} booking={booking.booked} who={whom ? whom.name || whom.email : null} />
   if (joined) return <Joined entry={joined} onClose={onClose} />
@@ -76,7 +77,7 @@ export function Drawer(props: Props) {
   }
   if (mine.has(standing?.ref ?? "")) return <Said said={words.waitlist.yours} onClose={onClose} />
   if (offered) return <Offered entry={offered} onDone={setDone} onClose={onClose} />
-  const given = { court, booking, standing, faster, atDesk, whom, onWhom: setWhom, onJoined: setJoined }
+  const given = { court, booking, standing, faster, missed, atDesk, whom, onWhom: setWhom, onJoined: setJoined }
   return <Order {...props} {...given} />
 }
 
@@ -86,6 +87,14 @@ function useFaster({ court, from, until }: Selection, standing: Cell | null): bo
   const [first, setFirst] = useState({ chosen, free: standing === null })
   if (first.chosen !== chosen) setFirst({ chosen, free: standing === null })
   return standing !== null && first.chosen === chosen && first.free
+}
+
+/** Whether what is selected was held for whoever looks, and is not any more. */
+function useMissed({ court, from, until }: Selection, offered: Entry | undefined): boolean {
+  const chosen = `${court} ${from} ${until}`
+  const [last, setLast] = useState({ chosen: "", id: "" })
+  if (offered && (last.chosen !== chosen || last.id !== offered.id)) setLast({ chosen, id: offered.id })
+  return !offered && last.chosen === chosen
 }
 
 /** Calls when what stood in the way is gone: what was said about it is not true any more. */

@@ -1,15 +1,16 @@
-import { useQuery } from "@tanstack/react-query"
-import { lazy, Suspense, useState } from "react"
+import { useQuery, useQueryClient } from "@tanstack/react-query"
+import { lazy, Suspense, useCallback, useState } from "react"
 import { Link } from "wouter"
-import { availabilityQuery, quoteQuery, type Wanted } from "../../api/bookings"
+import { type Availability, availabilityQuery, quoteQuery, type Wanted } from "../../api/bookings"
 import type { Club, Court } from "../../api/catalogue"
 import { useSession } from "../../api/useSession"
 import type { Entry } from "../../api/waitlist"
-import type { Cell } from "../../live/protocol"
+import type { Cell, Topic } from "../../live/protocol"
 import { Button, buttonClass } from "../../ui/Button"
 import { Notice } from "../../ui/Notice"
 import { formatDate, formatMoney, formatTime, formatTimes } from "../../words/format"
 import { words } from "../../words/words"
+import { useDayChanges } from "../admin/useDayChanges"
 import { rfc } from "../grid/timeline"
 import type { Selection } from "../grid/view"
 import { WaitPanel } from "../waitlist/WaitPanel"
@@ -25,8 +26,11 @@ import type { Whom } from "./whom"
 
 const ForWhom = lazy(async () => ({ default: (await import("../admin/ForWhom")).ForWhom }))
 
-/** What is refused so may be waited for with coach and equipment. */
-const WAITED: readonly string[] = ["coach_unavailable", "equipment_unavailable"]
+/** What is refused so may be waited for, with coach and equipment. */
+const WAITED: readonly string[] = ["coach_unavailable", "equipment_unavailable", "outside_horizon"]
+
+/** Of a price that could not be asked: what may be otherwise a moment later. */
+const AGAIN: readonly string[] = ["unreachable", "unreadable", "unavailable", "rate_limited"]
 
 interface OrderProps extends Props {
   readonly court: Court
@@ -36,6 +40,8 @@ interface OrderProps extends Props {
   readonly onJoined: (entry: Entry) => void
   /** Whether it was free when it was selected, and somebody has it now. */
   readonly faster: boolean
+  /** Whether it was held for whoever looks until a moment ago. */
+  readonly missed: boolean
   /** Whether staff may book it for others. */
   readonly atDesk: boolean
   readonly whom: Whom
@@ -49,11 +55,12 @@ export function Order(props: OrderProps) {
   const signedIn = useSession() !== null
   const [extras, setExtras] = useState<Extras>({ coach_id: props.coach, equipment: {} })
   const wanted = wantedOf(selection, extras, whom)
-  const { availability, quote, fresh } = useOffer(club, wanted, signedIn, whom !== undefined)
+  const { availability, quote, fresh, gone } = useOffer(club, topic, wanted, signedIn, whom !== undefined)
   const money = (minor: number) => formatMoney(minor, club.currency)
-  const trouble = error ?? quote.error
-  const taken = standing !== null || codeOf(trouble) === "slot_taken"
-  const wait = taken || WAITED.includes(codeOf(trouble) ?? "")
+  const trouble = error ?? quote.error ?? null
+  const refused = codeOf(trouble) ?? gone
+  const taken = standing !== null || refused === "slot_taken"
+  const wait = taken || WAITED.includes(refused ?? "")
   const priced = quote.data ?? null
   return (
     <Sheet title={words.booking.title} onClose={onClose}>
@@ -61,8 +68,7 @@ export function Order(props: OrderProps) {
         {court.name} · {formatDate(selection.from, club.zone)},{" "}
         {formatTimes(selection.from, selection.until, club.zone)}
       </p>
-      {trouble !== null && trouble !== undefined && <Notice trouble>{sentenceFor(trouble)}</Notice>}
-      {standing && !trouble && <Standing cell={standing} faster={props.faster} zone={club.zone} />}
+      <Word {...props} trouble={trouble} gone={gone} />
       {taken && signedIn && (
         <Alternatives
           club={club}
@@ -106,16 +112,15 @@ export function Order(props: OrderProps) {
       />
       {priced && <Lines price={priced} />}
       <p>{words.booking.cancelUntil(club.policy.cancel_deadline)}</p>
-      {!taken && signedIn && (
-        <p className={styles["actions"]}>
-          <Button
-            look="primary"
-            disabled={busy || fresh === null}
-            onClick={() => fresh && void submit(wanted, fresh.total).then(() => quote.refetch())}
-          >
-            {busy ? words.booking.submitting : words.booking.submit(court.name, priced ? money(priced.total) : "…")}
-          </Button>
-        </p>
+      {!wait && signedIn && (
+        <Submit
+          name={court.name}
+          price={priced && money(priced.total)}
+          busy={busy}
+          failed={quote.error}
+          onAgain={() => void Promise.all([quote.refetch(), availability.refetch()])}
+          onSubmit={fresh && (() => void submit(wanted, fresh.total).then(() => quote.refetch()))}
+        />
       )}
       {wait && signedIn && whom === null && (
         <WaitPanel
@@ -132,15 +137,62 @@ export function Order(props: OrderProps) {
   )
 }
 
-/** What can be had with it, and what it costs: `fresh` is the price of just this, once it is known. */
-function useOffer(club: Club, wanted: Wanted, signedIn: boolean, clear: boolean) {
+interface SubmitProps {
+  readonly name: string
+  readonly price: string | null
+  readonly busy: boolean
+  /** Why the price is not known, if it could not be asked. */
+  readonly failed: unknown
+  readonly onAgain: () => void
+  /** Null while the price is not known. */
+  readonly onSubmit: (() => void) | null
+}
+
+function Submit({ name, price, busy, failed, onAgain, onSubmit }: SubmitProps) {
+  const again = AGAIN.includes(codeOf(failed) ?? "")
+  const said = busy ? words.booking.submitting : words.booking.submit(name, price ?? "…")
+  return (
+    <p className={styles["actions"]}>
+      {again ? (
+        <Button onClick={onAgain}>{words.booking.again}</Button>
+      ) : (
+        <Button look="primary" disabled={busy || !onSubmit} onClick={onSubmit ?? undefined}>
+          {said}
+        </Button>
+      )}
+    </p>
+  )
+}
+
+/**
+ * What can be had with it, and what it costs: `fresh` is the price of just this, once it is known; `gone` is what of the
+ * wish somebody else has by now.
+ */
+function useOffer(club: Club, topic: Topic, wanted: Wanted, signedIn: boolean, clear: boolean) {
   const availability = useQuery({
     ...availabilityQuery(club.slug, wanted.start_ts, wanted.end_ts),
     enabled: signedIn,
     placeholderData: known => known,
   })
   const quote = useQuery({ ...quoteQuery(wanted), enabled: signedIn && clear, placeholderData: known => known })
-  return { availability, quote, fresh: clear && !quote.isPlaceholderData ? (quote.data ?? null) : null }
+  const queries = useQueryClient()
+  // Another booking may have taken the coach, or the last racket.
+  useDayChanges(
+    topic,
+    useCallback(() => void queries.invalidateQueries({ queryKey: ["availability"] }), [queries]),
+  )
+  const gone = availability.data && !availability.isPlaceholderData ? goneOf(wanted, availability.data) : null
+  return { availability, quote, gone, fresh: clear && !quote.isPlaceholderData ? (quote.data ?? null) : null }
+}
+
+function goneOf(
+  wanted: Wanted,
+  { coaches, equipment }: Availability,
+): "coach_unavailable" | "equipment_unavailable" | null {
+  if (wanted.coach_id !== null && coaches.every(coach => coach.id !== wanted.coach_id)) return "coach_unavailable"
+  const left = new Map(equipment.map(pool => [pool.id, pool.remaining]))
+  const short = wanted.equipment.some(item => item.quantity > (left.get(item.equipment_id) ?? 0))
+  return short ? "equipment_unavailable" : null
 }
 
 /** For whoever is not signed in: the way to do so, and back. */
@@ -159,11 +211,26 @@ function Stranger({ about, waits }: { about: string | null; waits: boolean }) {
   )
 }
 
-function Standing({ cell, faster, zone }: { cell: Cell; faster: boolean; zone: string }) {
-  return <Notice trouble={faster}>{faster ? words.booking.refusals.slot_taken : sayTaken(cell, zone)}</Notice>
+interface WordProps extends Pick<OrderProps, "club" | "standing" | "faster" | "missed"> {
+  readonly trouble: unknown
+  readonly gone: ReturnType<typeof goneOf>
+}
+
+/** What stands in the way, if anything does. */
+function Word({ club, standing, faster, missed, trouble, gone }: WordProps) {
+  const { refusals } = words.booking
+  if (trouble !== null) return <Notice trouble>{sentenceFor(trouble)}</Notice>
+  return (
+    <>
+      {missed && <Notice>{words.waitlist.refusals.offer_expired}</Notice>}
+      {standing && <Notice trouble={faster}>{faster ? refusals.slot_taken : sayTaken(standing, club.zone)}</Notice>}
+      {gone && <Notice trouble>{refusals[gone]}</Notice>}
+    </>
+  )
 }
 
 function sayTaken(cell: Cell, zone: string): string {
+  if (cell.k === "closed") return words.waitlist.closed(cell.reason ?? null)
   if (cell.k !== "held") return words.waitlist.taken
   return cell.until ? words.waitlist.heldUntil(formatTime(cell.until, zone)) : words.waitlist.heldTaken
 }

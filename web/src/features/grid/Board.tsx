@@ -5,6 +5,7 @@ import type { Topic } from "../../live/protocol"
 import { useLive } from "../../live/useLive"
 import { formatDay, formatHour, formatMoney, formatTime } from "../../words/format"
 import { words } from "../../words/words"
+import type { Wait } from "../waitlist/useWaiting"
 import styles from "./Board.module.css"
 import { CourtRow } from "./CourtRow"
 import { HOUR, isFree, placeOf, type Scale, stepsOf, takenBy } from "./timeline"
@@ -21,6 +22,7 @@ interface Props {
   readonly mine: ReadonlySet<string>
   /** What is held for whoever looks, by its name on the grid. */
   readonly held: ReadonlyMap<string, unknown>
+  readonly waits: readonly Wait[]
   readonly pending: Selection | null
   /** What the drawer is open with. */
   readonly selection: Selection | null
@@ -29,7 +31,8 @@ interface Props {
 }
 
 /** Courts by time: a row for each court. */
-export function Board({ club, topic, config, courts, scale, mine, held, pending, selection, now, onSelect }: Props) {
+export function Board({ club, topic, config, courts, scale, mine, held, waits, ...props }: Props) {
+  const { pending, selection, now, onSelect } = props
   const { topics } = useLive()
   const board = useRef<HTMLDivElement>(null)
   const steps = {
@@ -40,9 +43,12 @@ export function Board({ club, topic, config, courts, scale, mine, held, pending,
       from >= now && isFree(scale, topics.row(topic, court), { from, until }),
     takenAt: ({ court, at }: Place) => {
       const taken = takenBy(scale, topics.row(topic, court), { from: at, until: at + 1 })
-      return taken && taken.from >= now && !mine.has(taken.cell.ref ?? "")
-        ? { court, from: taken.from, until: taken.until }
-        : null
+      if (!taken || mine.has(taken.cell.ref ?? "")) return null
+      const closed = taken.cell.k === "closed"
+      // Of a closure, which may be as long as the day, what one would book of it.
+      const from = closed ? Math.max(taken.from, stepAfter(scale, now)) : taken.from
+      const until = closed ? Math.min(taken.until, from + Math.max(HOUR, scale.step)) : taken.until
+      return from >= now && from < until ? { court, from, until } : null
     },
   }
   const { draft, focus, handlers } = useSelecting(steps, onSelect, place => focusOn(board.current, place))
@@ -50,7 +56,7 @@ export function Board({ club, topic, config, courts, scale, mine, held, pending,
   const price = useSaid(club, usePrice(club, topic.date, config, selected))
   const first = courts[0]
   const resting = focus ?? (first ? { court: first.id, at: Math.max(scale.from, stepBefore(scale, now)) } : null)
-  const past = stepBefore(scale, now) + (now > scale.from ? scale.step : 0)
+  const past = stepAfter(scale, now)
   const spans = useSpans(selected)
   const waiting = useSpans(pending)
   const hours = useMemo(() => stepsOf({ ...scale, step: HOUR }), [scale])
@@ -96,6 +102,7 @@ export function Board({ club, topic, config, courts, scale, mine, held, pending,
               zone={club.zone}
               mine={mine}
               held={held}
+              waits={waits}
               selected={selected?.court === court.id ? spans : null}
               label={selected?.court === court.id ? price : ""}
               pending={pending?.court === court.id ? waiting : null}
@@ -130,6 +137,11 @@ function useSaid(club: Club, total: number | null): string {
 
 function stepBefore(scale: Scale, now: number): number {
   return scale.from + Math.floor((Math.min(now, scale.until - 1) - scale.from) / scale.step) * scale.step
+}
+
+/** The first step that has not begun. */
+function stepAfter(scale: Scale, now: number): number {
+  return stepBefore(scale, now) + (now > scale.from ? scale.step : 0)
 }
 
 function spokenOf(selection: Selection, zone: string): string {

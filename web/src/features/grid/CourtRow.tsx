@@ -4,6 +4,7 @@ import type { Row, Topic } from "../../live/protocol"
 import { useRow } from "../../live/useLive"
 import { formatTime, formatTimes } from "../../words/format"
 import { words } from "../../words/words"
+import { isOn, type Wait } from "../waitlist/useWaiting"
 import styles from "./Board.module.css"
 import { type Piece, piecesOf, placeOf, type Scale, type Span } from "./timeline"
 
@@ -17,6 +18,7 @@ export interface RowProps {
   readonly mine: ReadonlySet<string>
   /** What is held for whoever looks, by its name on the grid. */
   readonly held: ReadonlyMap<string, unknown>
+  readonly waits: readonly Wait[]
   /** What is selected on this court, and what to say of it. */
   readonly selected: Span | null
   readonly label: string
@@ -67,14 +69,17 @@ type Looks = Piece["kind"] | "mine" | "offer" | "pending" | "past"
 const SIGNS: Partial<Record<Looks, string>> = { held: "◷", offer: "◷", coaching: "✦", mine: "★" }
 
 /** What is pressed to wait for it, or to claim it. */
-const TAKEN: readonly Looks[] = ["booked", "coaching", "held", "offer"]
+const TAKEN: readonly Looks[] = ["booked", "coaching", "held", "offer", "closed"]
 
 function PieceCell({ piece, row, ...props }: RowProps & { piece: Shown; row: Row | undefined }) {
-  const { scale, zone, mine, held, selected, focus, past } = props
+  const { court, scale, zone, mine, held, waits, selected, focus, past } = props
   const looks = looksOf(piece, mine, held, past)
   const state = sayState(piece, looks, zone)
   const shown = [SIGNS[looks], state].filter(Boolean).join(" ")
-  const waited = TAKEN.includes(looks) && piece.from >= past
+  // A closure that is running may be waited for where it goes on.
+  const waited = TAKEN.includes(looks) && (looks === "closed" ? piece.until > past : piece.from >= past)
+  const line = waited && looks !== "offer" ? waits.find(wait => isOn(wait, court) && meets(wait, piece)) : undefined
+  const place = line ? words.waitlist.place(line.place) : null
   const chosen = selected !== null && meets(piece, selected)
   const focused = focus !== null && piece.from <= focus && focus < piece.until
   return (
@@ -87,12 +92,13 @@ function PieceCell({ piece, row, ...props }: RowProps & { piece: Shown; row: Row
       aria-disabled={(looks !== "free" && !waited) || undefined}
       aria-label={words.grid.cell(
         formatTimes(piece.from, piece.until, zone),
-        row ? speak(piece, looks, state) : words.app.loading,
+        row ? [speak(piece, looks, state), place].filter(Boolean).join(", ") : words.app.loading,
       )}
-      title={looks === "free" ? formatTime(piece.from, zone) : shown}
+      title={looks === "free" ? formatTime(piece.from, zone) : [shown, place].filter(Boolean).join(" · ")}
       className={styles["cell"]}
       data-looks={looks}
       data-waited={waited || undefined}
+      data-line={place !== null || undefined}
       data-from={piece.from}
       data-until={piece.until}
       style={placed(scale, piece)}
@@ -100,6 +106,7 @@ function PieceCell({ piece, row, ...props }: RowProps & { piece: Shown; row: Row
       {looks !== "free" && looks !== "shut" && looks !== "noCoach" && looks !== "past" && (
         <span className={styles["what"]}>{shown}</span>
       )}
+      {line && <span className={styles["line"]} data-place={place} style={within(piece, line)} />}
     </div>
   )
 }
@@ -143,6 +150,13 @@ function speak(piece: Shown, looks: Looks, state: string): string {
 function placed(scale: Scale, span: Span): CSSProperties {
   const left = placeOf(scale, span.from)
   return { left: `${left}%`, width: `${placeOf(scale, span.until) - left}%` }
+}
+
+/** Where a span is in a piece that it meets. */
+function within(piece: Span, span: Span): CSSProperties {
+  const part = (instant: number) => (100 * (instant - piece.from)) / (piece.until - piece.from)
+  const left = Math.max(0, part(span.from))
+  return { left: `${left}%`, width: `${Math.min(100, part(span.until)) - left}%` }
 }
 
 /** Late in the day what is said of a selection goes to the left of its end, where there is room. */

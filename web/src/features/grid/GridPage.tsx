@@ -1,16 +1,18 @@
-import { useQuery } from "@tanstack/react-query"
-import { lazy, Suspense, useEffect, useMemo, useState } from "react"
+import { useQuery, useQueryClient } from "@tanstack/react-query"
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react"
 import { mineQuery } from "../../api/bookings"
 import { type Club, type Court, courtsQuery, freeCoachesQuery } from "../../api/catalogue"
 import { useClub } from "../../api/useClub"
 import { useSession } from "../../api/useSession"
+import type { Topic } from "../../live/protocol"
 import { useDay } from "../../live/useLive"
 import { Notice, Trouble } from "../../ui/Notice"
 import { Page } from "../../ui/Page"
 import { useWide } from "../../ui/useWide"
 import { formatDay, isElsewhere, localDay } from "../../words/format"
 import { words } from "../../words/words"
-import { useHeldForMe } from "../waitlist/useWaiting"
+import { useDayChanges } from "../admin/useDayChanges"
+import { useHeldForMe, useWaits } from "../waitlist/useWaiting"
 import { Age } from "./Age"
 import { Board } from "./Board"
 import { DayStrip } from "./DayStrip"
@@ -46,13 +48,14 @@ function Day({ club }: { club: Club }) {
   const { data, error } = useQuery({ ...courtsQuery(club.slug, config), placeholderData: known => known })
   const all = data ?? NONE
   const courts = useMemo(() => all.filter(court => isShown(view, court)), [all, view])
-  const { coaches, coached } = useCoaches(club, view)
+  const { coaches, coached } = useCoaches(club, view, topic)
   const day = useMemo(() => head && scaleOf(head.open, club.policy.granularity), [head, club.policy.granularity])
   const scale = useMemo(() => day && (coached ? { ...day, coached } : day), [day, coached])
   const wide = useWide()
   const [pending, setPending] = useState<Selection | null>(null)
   const total = usePrice(club, view.date, config, view.selection)
   const shown = { club, topic, config, courts, now, mine: useMine(club, view.date), held: useHeldForMe() }
+  const waits = useWaits(club.slug)
   const select = (selection: Selection) => change({ selection })
   return (
     <>
@@ -72,6 +75,7 @@ function Day({ club }: { club: Club }) {
             key={view.date}
             {...shown}
             scale={scale}
+            waits={waits}
             pending={pending}
             selection={view.selection}
             onSelect={select}
@@ -109,8 +113,15 @@ function useNow(): number {
 }
 
 /** The coaches that one may wish for, and when a wished one is free. */
-function useCoaches(club: Club, view: View) {
+function useCoaches(club: Club, view: View, topic: Topic) {
   const session = useSession()
+  const queries = useQueryClient()
+  const wished = view.coach !== null
+  // Where no coach is wished for, nobody sees a difference: it is not asked again at every booking.
+  const changed = useCallback(() => {
+    if (wished) void queries.invalidateQueries({ queryKey: ["coaches", "free"] })
+  }, [queries, wished])
+  useDayChanges(topic, changed)
   const { data } = useQuery({ ...freeCoachesQuery(club.slug, view.date), enabled: session !== null })
   const coached = useMemo(() => {
     if (view.coach === null || !data) return undefined

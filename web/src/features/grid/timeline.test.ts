@@ -51,18 +51,19 @@ it("offers the nearest free times first, never past ones", () => {
   expect(nearest(DAY, taken, wanted, wanted.from).map(span => span.from)).toEqual([wanted.from + HOUR])
 })
 
-it("tells what somebody may give up from what nobody can wait for", () => {
+it("tells what may go from what is free or outside the hours", () => {
   const taken = row(
     { s: "2026-12-01T07:30:00Z", e: "2026-12-01T08:00:00Z", k: "held", ref: "h" },
     { s: "2026-12-01T08:00:00Z", e: "2026-12-01T09:00:00Z", k: "booked", ref: "b" },
-    { s: "2026-12-01T09:00:00Z", e: "2026-12-01T09:30:00Z", k: "closed" },
+    { s: "2026-12-01T09:00:00Z", e: "2026-12-01T09:30:00Z", k: "closed", ref: "c" },
   )
   const found = (from: string, until: string) =>
     takenBy(DAY, taken, { from: at(`2026-12-01T${from}:00Z`), until: at(`2026-12-01T${until}:00Z`) })?.cell.ref
   expect(found("08:00", "08:30")).toBe("b")
   expect(found("07:30", "08:30")).toBe("h")
   expect(found("07:00", "07:30")).toBeUndefined() // free
-  expect(found("08:30", "09:30")).toBeUndefined() // partly closed
+  expect(found("08:30", "09:30")).toBe("b")
+  expect(found("09:00", "09:30")).toBe("c") // a closure may be lifted
   expect(found("06:30", "08:30")).toBeUndefined() // before the opening
   expect(found("09:30", "10:00")).toBeUndefined()
 })

@@ -106,11 +106,10 @@ export function isFree(scale: Scale, row: Row | undefined, { from, until }: Span
   )
 }
 
-/** What stands in the way of a span and may be given up: bookings and holds; null if there is nothing, or also a closure. */
+/** What stands in the way of a span and may go: bookings, holds, and closures, which may be lifted; null if nothing does. */
 export function takenBy(scale: Scale, row: Row | undefined, { from, until }: Span): (Span & { cell: Cell }) | null {
   const there = takenOf(row).filter(span => span.from < until && span.until > from)
-  const mayGo = isOpen(scale, from, until) && there.every(({ cell }) => cell.k !== "closed")
-  return (mayGo && there[0]) || null
+  return (isOpen(scale, from, until) && there[0]) || null
 }
 
 /** What spans can be booked beside a wanted one on the same court, nearest first. */

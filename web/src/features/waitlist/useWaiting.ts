@@ -2,6 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query"
 import { useMemo } from "react"
+import type { Court } from "../../api/catalogue"
 import { useSession } from "../../api/useSession"
 import { type Entry, waitlistQuery } from "../../api/waitlist"
 
@@ -28,4 +29,38 @@ export function useHeldForMe(): ReadonlyMap<string, Entry> {
     () => new Map(entries.flatMap(entry => (entry.offer ? [[entry.offer.grid_ref, entry] as const] : []))),
     [entries],
   )
+}
+
+/** A place in a line, for the board. */
+export interface Wait {
+  /** Null: any court of `kind`. */
+  readonly court: number | null
+  readonly kind: string | null
+  readonly from: number
+  readonly until: number
+  /** From 1. */
+  readonly place: number
+}
+
+/** What somebody waits for in a club. The same array as long as it says the same. */
+export function useWaits(club: string): readonly Wait[] {
+  const { entries } = useWaiting()
+  return useMemo(
+    () =>
+      entries
+        .filter(entry => entry.club === club && entry.status === "waiting")
+        .map(entry => ({
+          court: entry.court_id,
+          kind: entry.kind,
+          from: Date.parse(entry.start_ts),
+          until: Date.parse(entry.end_ts),
+          place: entry.position,
+        })),
+    [entries, club],
+  )
+}
+
+/** Whether it is about that court, perhaps among others. */
+export function isOn(wait: Wait, court: Court): boolean {
+  return wait.court === null ? wait.kind === court.kind : wait.court === court.id
 }
