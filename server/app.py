@@ -260,6 +260,7 @@ def _cors(settings: Settings) -> CORSConfig | None:
             "If-None-Match",
         ],
         expose_headers=[
+            "Date",
             "ETag",
             "Retry-After",
             "X-Request-ID",

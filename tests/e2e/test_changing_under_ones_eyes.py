@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from playwright.async_api import Page, Route, expect
 
-from tests.e2e.conftest import Browse, Site, axe, days_ahead
+from tests.e2e.conftest import Browse, Browsing, Site, axe, days_ahead
 from tests.e2e.test_grid import book, cell
 from tests.e2e.test_screen import tile
 
 LONDON = ZoneInfo("Europe/London")
+MINUTE = 60_000
 
 
 async def close(site: Site, day: str, court: int, start: str, end: str) -> str:
@@ -123,10 +123,28 @@ async def test_whoever_is_signed_out_elsewhere_still_sees_the_courts(browse: Bro
     await expect(page.get_by_role("alert")).to_have_count(0)
 
 
+async def test_a_device_that_is_set_wrong_shows_the_day_that_it_is(browse: Browse, site: Site) -> None:
+    page = await (await browse()).context.new_page()
+    await page.clock.install(time=datetime.now(UTC) + timedelta(days=2))
+    await page.goto(site.url)
+    today = datetime.fromisoformat(days_ahead(0))
+    await expect(page.get_by_role("heading", level=2)).to_have_text(f"{today:%a} {today.day} {today:%b}")
+
+
+async def test_a_club_that_is_not_for_strangers_is_not_shown_as_another_one(visitor: Browsing, site: Site) -> None:
+    async with site.client("admin") as admin:
+        club = {"slug": "lodge", "name": "The Lodge", "zone": "Europe/London", "currency": "GBP"}
+        made = await admin.post("/api/admin/clubs", json={**club, "grid_visibility": "members"})
+        made.raise_for_status()
+    page = await visitor.open("/?club=lodge")  # as the code on the lodge's wall leads to
+    await expect(page.get_by_text("This club's grid is for its members. Sign in to see it.")).to_be_visible()
+    await expect(page.get_by_role("grid")).to_have_count(0)
+
+
 async def test_the_wall_goes_through_midnight_with_the_night_of_a_club_that_is_open_then(
     browse: Browse, site: Site
 ) -> None:
-    day, after = days_ahead(1), days_ahead(2)
+    day, after = next(two for two in pairwise(map(days_ahead, range(1, 4))) if _are_alike(*two))
     async with site.client("staff") as staff:
         late = {"day": day, "windows": [{"opens": "07:00", "closes": "02:00"}]}
         (await staff.post("/api/admin/hours/exceptions", json=late)).raise_for_status()
@@ -135,48 +153,37 @@ async def test_the_wall_goes_through_midnight_with_the_night_of_a_club_that_is_o
     wall = await browse(viewport={"width": 1920, "height": 1080}, service_workers="block")
     wall.expect("Service Worker registration blocked")  # what it fetches could not be told another time
     page = await wall.context.new_page()
-    night = Night(page)
-    await night.begin(datetime.fromisoformat(f"{day}T23:57:30").replace(tzinfo=LONDON))
+    await page.clock.install(time=datetime.fromisoformat(f"{day}T23:57:30").replace(tzinfo=LONDON))
+    await page.route("**/screen/riverside", _tell_no_time)
     await page.goto(f"{site.url}/screen/riverside")
     await _shows(page, "23:57", day, {"Court 1": "Booked until 00:30", "Court 2": "Free until 02:00"})
-    await night.go_on(minutes=3)
+    await page.clock.fast_forward(3 * MINUTE)
     await _shows(page, "00:00", after, {"Court 1": "Booked until 00:30", "Court 2": "Free until 02:00"})
     async with site.client("staff") as staff:
         late_game = {"court_id": 2, "start_ts": f"{after}T00:00", "end_ts": f"{after}T01:00"}
         (await staff.post("/api/bookings", json=late_game)).raise_for_status()
     await _shows(page, "00:00", after, {"Court 2": "Booked until 01:00"})  # live, on the new day
-    await night.go_on(minutes=31)
+    await page.clock.fast_forward(31 * MINUTE)
     await _shows(page, "00:31", after, {"Court 1": "Free until 02:00", "Court 2": "Booked until 01:00"})
-    await night.go_on(minutes=90)
+    await page.clock.fast_forward(90 * MINUTE)
     await _shows(page, "02:01", after, {"Court 1": "Closed until 07:00", "Court 2": "Closed until 07:00"})
 
 
-class Night:
-    """A page whose clock the test sets. A screen goes by the server's, whose answers tell what the page's clock says."""
+def _are_alike(day: str, after: str) -> bool:
+    """Whether no clock is changed in the night between."""
+    one, other = (datetime.fromisoformat(f"{date}T12:00").replace(tzinfo=LONDON) for date in (day, after))
+    return one.utcoffset() == other.utcoffset()
 
-    def __init__(self, page: Page) -> None:
-        self._page = page
-        self._asked = asyncio.Event()
 
-    async def begin(self, instant: datetime) -> None:
-        await self._page.clock.install(time=instant)
-        await self._page.route("**/screen/riverside", self._answer)
-
-    async def go_on(self, *, minutes: int) -> None:
-        """Let time pass, until the screen has asked what time it is."""
-        self._asked.clear()
-        await self._page.clock.fast_forward(minutes * 60_000)
-        async with asyncio.timeout(10):
-            await self._asked.wait()
-
-    async def _answer(self, route: Route) -> None:
-        if route.request.resource_type != "fetch":
-            await route.continue_()
-            return
-        answer = await route.fetch()
-        instant = datetime.fromtimestamp(await self._page.evaluate("Date.now()") / 1000, UTC)
-        await route.fulfill(response=answer, headers={**answer.headers, "date": format_datetime(instant, usegmt=True)})
-        self._asked.set()
+async def _tell_no_time(route: Route) -> None:
+    """A screen goes by the server's clock, where it is told; here it is to go by the test's."""
+    if route.request.resource_type != "fetch":
+        await route.continue_()
+        return
+    answer = await route.fetch()
+    await route.fulfill(
+        response=answer, headers={name: said for name, said in answer.headers.items() if name != "date"}
+    )
 
 
 async def _shows(page: Page, time: str, day: str, courts: dict[str, str]) -> None:

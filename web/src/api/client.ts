@@ -2,12 +2,14 @@
 
 import createClient, { type Middleware } from "openapi-fetch"
 import { API } from "./address"
+import { hearTime } from "./clock"
 import { problemOf } from "./problem"
 import type { paths } from "./schema"
 import { authorized } from "./session"
 
 const refusals: Middleware = {
   async onResponse({ response }) {
+    hearTime(response)
     if (!response.ok) throw await problemOf(response)
   },
 }

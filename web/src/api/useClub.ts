@@ -2,11 +2,14 @@ import { useQuery } from "@tanstack/react-query"
 import { useSearchParams } from "wouter"
 import { type Club, clubsQuery } from "./catalogue"
 
-/** The club that the address names, or else the default one; undefined until it is known, null if there is none. */
-export function useClub(): { club: Club | null | undefined; error: unknown } {
+/**
+ * The club that the address names, or the default one if it names none; undefined until it is known, null if there is
+ * none, or if the one that is `named` is not for whoever looks.
+ */
+export function useClub(): { club: Club | null | undefined; named: boolean; error: unknown } {
   const [search] = useSearchParams()
   const slug = search.get("club")
   const { data, error } = useQuery(clubsQuery)
-  const club = data && (data.find(candidate => candidate.slug === slug) ?? data[0] ?? null)
-  return { club, error }
+  const club = data && ((slug === null ? data[0] : data.find(candidate => candidate.slug === slug)) ?? null)
+  return { club, named: slug !== null, error }
 }

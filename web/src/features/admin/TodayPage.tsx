@@ -3,6 +3,7 @@ import { useCallback, useState } from "react"
 import { Link, useSearchParams } from "wouter"
 import { type Club, courtsQuery } from "../../api/catalogue"
 import { deskQuery } from "../../api/desk"
+import { useNow } from "../../api/useNow"
 import { Button, buttonClass } from "../../ui/Button"
 import { Field } from "../../ui/Field"
 import { Notice, Trouble } from "../../ui/Notice"
@@ -16,7 +17,6 @@ import { Settle } from "./Settle"
 import { StaffPage } from "./StaffPage"
 import styles from "./staff.module.css"
 import { useDayChanges } from "./useDayChanges"
-import { useNow } from "./useNow"
 
 const says = staff.today
 /** The home of the club's staff: who comes today, and whatever is to be done about it. */

@@ -1,3 +1,4 @@
+import { serverNow } from "../../api/clock"
 import { cancelBooking } from "../../api/myBookings"
 import { Button } from "../../ui/Button"
 import { Dialog } from "../../ui/Dialog"
@@ -11,7 +12,7 @@ import { usePlace } from "./usePlace"
 export function CancelDialog({ booking, who, onClose, onDone }: Settling) {
   const { club, court, zone } = usePlace(booking)
   const said = words.bookings.cancelling
-  const free = Date.now() <= Date.parse(booking.cancel_until)
+  const free = serverNow() <= Date.parse(booking.cancel_until)
   const until = `${formatDate(booking.cancel_until, zone)}, ${formatTime(booking.cancel_until, zone)}`
   const where = `${court}, ${formatSpan(booking.start_ts, booking.end_ts, zone)}`
   const what = who ? `${who}, ${where}` : where

@@ -1,8 +1,9 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query"
-import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react"
+import { lazy, Suspense, useCallback, useMemo, useState } from "react"
 import { mineQuery } from "../../api/bookings"
 import { type Club, type Court, courtsQuery, freeCoachesQuery } from "../../api/catalogue"
 import { useClub } from "../../api/useClub"
+import { useNow } from "../../api/useNow"
 import { useSession } from "../../api/useSession"
 import type { Topic } from "../../live/protocol"
 import { useDay } from "../../live/useLive"
@@ -29,11 +30,11 @@ const NOBODY: readonly never[] = []
 
 /** The live grid of a day: which courts are free when, and booking them. */
 export function GridPage() {
-  const { club, error } = useClub()
+  const { club, named, error } = useClub()
   return (
     <Page title={words.grid.title} untitled>
       {error !== null && <Trouble error={error} />}
-      {club === null && <Notice>{words.grid.noClubs}</Notice>}
+      {club === null && <Notice>{named ? words.grid.members : words.grid.noClubs}</Notice>}
       {club && <Day club={club} />}
     </Page>
   )
@@ -100,16 +101,6 @@ function Day({ club }: { club: Club }) {
       )}
     </>
   )
-}
-
-/** The clock, as often as the now-line moves. */
-function useNow(): number {
-  const [now, setNow] = useState(Date.now)
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 20_000)
-    return () => clearInterval(timer)
-  }, [])
-  return now
 }
 
 /** The coaches that one may wish for, and when a wished one is free. */
