@@ -13,8 +13,10 @@ from uuid import UUID
 
 import msgspec
 
+from server.domain.capacity import coach_of
 from server.domain.catalogue import Catalogue, Court
-from server.domain.pricing import EquipmentItem
+from server.domain.errors import Refusal
+from server.domain.pricing import EquipmentItem, quote
 from server.domain.slots import DAY, MINUTE, Interval
 
 MOST_ENTRIES = 20
@@ -28,7 +30,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     ref: str
     """Its name on the grid."""
     price: int
-    """What it costs, in minor units, when it was held or offered."""
+    """What it cost, in minor units, when it was held or offered."""
     until: datetime | None = None
     """Until when it is offered. None: the worker has yet to book or to offer it."""
 
@@ -107,6 +109,24 @@ def deadline(catalogue: Catalogue, entry: Entry) -> datetime:
     """From when on nothing is held for the entry any more (DOMAIN 21)."""
     cutoff = entry.interval.start - catalogue.policy.offer_cutoff * MINUTE
     return cutoff if entry.not_after is None else min(cutoff, entry.not_after)
+
+
+def at_todays_price(catalogue: Catalogue, entry: Entry, now: datetime) -> Entry:
+    """The entry with what its hold would cost if it were booked now. Prices may change while it is offered, and so may
+    which of them holds, where a rule looks at how long ahead one books.
+    """
+    held = entry.hold
+    court = catalogue.court_by_id.get(held.court_id) if held is not None else None
+    if held is None or court is None:
+        return entry
+    try:
+        coach = coach_of(catalogue, entry.coach_id)
+        price = quote(
+            catalogue, court, entry.interval, coach=coach, equipment=entry.equipment, tier=entry.tier, now=now
+        )
+    except Refusal:  # a coach or a pool was retired: claiming it says so
+        return entry
+    return msgspec.structs.replace(entry, hold=msgspec.structs.replace(held, price=price.total))
 
 
 def resources_of(catalogue: Catalogue, entry: Entry) -> set[int]:

@@ -14,7 +14,7 @@ from server.domain.waitlist import Entry
 
 
 class OfferView(msgspec.Struct, frozen=True, kw_only=True):
-    """What is held for an entry. `price` is in minor units."""
+    """What is held for an entry. `price` is what it costs now, in minor units."""
 
     court_id: int
     grid_ref: str

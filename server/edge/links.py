@@ -15,7 +15,7 @@ from litestar import MediaType, Request, Response, get, post
 
 from server.context import Context
 from server.domain.catalogue import Catalogue
-from server.domain.errors import InvalidLink, InvalidRequest, Refusal, UnsupportedMediaType
+from server.domain.errors import InvalidLink, InvalidRequest, PriceChanged, Refusal, UnsupportedMediaType
 from server.domain.money import format_money
 from server.domain.waitlist import Entry
 from server.edge.page import index_of
@@ -118,6 +118,8 @@ async def claim_submitted(request: Request[Any, Any, Any]) -> Response[str]:
     expected = int(total) if total.isascii() and total.isdigit() and len(total) <= MAX_DIGITS else None
     try:
         await _waitlist(request).claim_offer(entry.id, entry.hold.ref if entry.hold else "", expected)
+    except PriceChanged as refusal:
+        return await _claim_form(request, token, entry, refusal)
     except Refusal as refusal:
         return _page("That did not work", f"<p>{escape(refusal.detail)}</p>{TO_BOOKINGS}", status=refusal.status)
     return _page("It is yours", f"<p>It is booked for you. A mail with all about it is on its way.</p>{TO_BOOKINGS}")
@@ -167,7 +169,10 @@ async def _offered(request: Request[Any, Any, Any], token: str) -> Entry:
     return await _waitlist(request).fetch_offer(offer.entry_id, offer.ref)
 
 
-async def _claim_form(request: Request[Any, Any, Any], token: str, entry: Entry) -> Response[str]:
+async def _claim_form(
+    request: Request[Any, Any, Any], token: str, entry: Entry, refusal: Refusal | None = None
+) -> Response[str]:
+    """What is offered at its price of now, and why a first try was refused."""
     club: Catalogue = await request.app.state.catalogues.even_retired(entry.club_id)
     held = entry.hold
     if held is None or held.until is None:
@@ -175,13 +180,15 @@ async def _claim_form(request: Request[Any, Any, Any], token: str, entry: Entry)
     now = _context(request).clock()
     court = club.court_by_id.get(held.court_id)
     period = format_period(entry.interval.start, entry.interval.end, club.zone, now)
+    problem = f'<p role="alert">{escape(refusal.detail)}</p>' if refusal is not None else ""
     return _page(
         "It is your turn",
-        f'<p class="what"><strong>{escape(court.name if court is not None else "")}</strong>, {escape(club.name)}<br>'
+        f'{problem}<p class="what"><strong>{escape(court.name if court is not None else "")}</strong>, {escape(club.name)}<br>'
         f"{escape(period)}<br>{escape(format_money(held.price, club.currency))}</p>"
         f'<p class="until">Held for you until {escape(format_moment(held.until, club.zone, now))}.</p>'
         f'<form method="post" action="/claim"><input type="hidden" name="token" value="{escape(token)}">'
         f'<input type="hidden" name="expected_total" value="{held.price}"><button>Book it</button></form>',
+        status=refusal.status if refusal is not None else HTTPStatus.OK,
     )
 
 

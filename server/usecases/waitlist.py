@@ -29,7 +29,7 @@ from server.domain.people import Identity
 from server.domain.pricing import EquipmentItem
 from server.domain.promotion import check_wish
 from server.domain.slots import ALWAYS, Interval, parse_instant
-from server.domain.waitlist import Entry, position
+from server.domain.waitlist import Entry, at_todays_price, position
 from server.sql import waitlist as sql
 from server.sql.connection import acquire
 from server.usecases.bookings import FIRST_PAGE, STALE_TRIES, Bookings, new_grid_ref
@@ -197,7 +197,7 @@ class Waitlist:
             raise
 
     async def fetch_offer(self, entry_id: UUID, ref: str) -> Entry:
-        """The entry to which the hold of that name is offered.
+        """The entry to which the hold of that name is offered, at the price of now.
 
         Raises `OfferExpired`, in other words where it is booked already: a button may be pressed twice, and a mail read
         twice. Raises `NotOffered`.
@@ -211,9 +211,10 @@ class Waitlist:
             raise OfferExpired
         if entry.hold.until is None:
             raise NotOffered
-        if entry.hold.until <= self._context.clock():
+        now = self._context.clock()
+        if entry.hold.until <= now:
             raise OfferExpired
-        return entry
+        return at_todays_price(await self._catalogues.even_retired(entry.club_id), entry, now)
 
     async def list_own(self, identity: Identity) -> list[Waiting]:
         """All that one waits for, with one's place in each line, in the order of its start."""
@@ -261,7 +262,8 @@ class Waitlist:
             async with acquire(self._context.pool) as conn:
                 line = await sql.list_near(conn, club_id, [entry.interval for entry in here])
             for entry in here:
-                found[entry.id] = Waiting(entry, position(catalogue, line.values(), entry), catalogue)
+                place = position(catalogue, line.values(), entry)
+                found[entry.id] = Waiting(at_todays_price(catalogue, entry, self._context.clock()), place, catalogue)
         return [found[entry.id] for entry in entries]
 
     async def _with_seen(

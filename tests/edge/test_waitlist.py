@@ -115,6 +115,31 @@ async def test_an_offer_is_on_the_grid_as_held_and_claimed_in_one_request(app: L
     assert (await people.player2.ask("GET", "/api/waitlist")).json()["items"] == []
 
 
+async def test_an_offer_whose_price_has_changed_is_taken_at_the_new_one(
+    app: Litestar, people: People, client: httpx.AsyncClient
+) -> None:
+    """It tells the price of now: who was refused for the old one sees the one to agree to."""
+    entry = await offered(app, people)
+    court = await people.admin.ask("GET", "/api/admin/courts/1")
+    dearer = {"base_rate": court.json()["base_rate"] + 400}
+    assert (await people.admin.ask("PATCH", "/api/admin/courts/1", dearer, If_Match=court.headers["etag"])).is_success
+    claim = f"/api/waitlist/{entry['id']}/claim"
+    refused = await people.player2.ask("POST", claim, {"expected_total": entry["offer"]["price"]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "price_changed")
+    (now,) = (await people.player2.ask("GET", "/api/waitlist")).json()["items"]
+    assert now["offer"]["price"] == refused.json()["price"]["total"] > entry["offer"]["price"]
+
+    mail = next(m for m in mails_in(app.state.context.settings.courtside_home) if "Your turn" in m["Subject"])
+    link = re.search(r"\S+(/claim\?token=\S+)", text_of(mail))
+    assert link is not None
+    form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', (await client.get(link[1])).text))
+    assert form["expected_total"] == str(now["offer"]["price"])
+    late = await client.post("/claim", data=form | {"expected_total": str(entry["offer"]["price"])})
+    assert late.status_code == 409
+    again = dict(re.findall(r'name="(\w+)" value="([^"]*)"', late.text))
+    assert (await client.post("/claim", data=again)).status_code == 200
+
+
 async def test_the_mailed_link_claims_signed_out_by_post_alone_and_once(
     app: Litestar, people: People, client: httpx.AsyncClient
 ) -> None:
