@@ -74,8 +74,8 @@ class Live:
                 del self._inside[address]
 
     def tell_refused(self, refusal: Refusal) -> None:
-        """Tell the log of a handshake that was refused."""
-        if self._log.tells:
+        """Tell the log of a handshake that was refused; when the process stops they are as many as its sockets were."""
+        if self._log.tells and not self.hub.leaving:
             status = type(refusal).status
             level = "warning" if status == Unavailable.status else "info"
             self._log.write(SocketLine(level=level, timestamp=now(), status=status, seconds=0.0, code=refusal.code))

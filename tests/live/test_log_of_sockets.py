@@ -60,6 +60,8 @@ async def test_when_a_process_stops_all_its_sockets_have_one_line(
     async with server.watching() as one, server.watching() as other:
         server.app.state.when_draining()
         assert [await client.close_code() for client in (one, other)] == [4001, 4001]
+    with pytest.raises(InvalidStatus):  # back too soon
+        await server.connected().__aenter__()
     await server.stop()
     lines = [msgspec.json.decode(line) for line in capsys.readouterr().err.splitlines()]
     assert [line["watchers"] for line in lines if line["event"] == "live_bye"] == [2]
