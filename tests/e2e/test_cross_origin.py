@@ -96,6 +96,8 @@ async def test_a_page_of_another_origin_signs_in_books_and_is_live(browse: Brows
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_text("Live", exact=True)).to_be_visible()
     await page.goto(f"{origin}/?date={day}")  # the session is there after loading again
+    answered_at = f"fetch('{site.url}/api/clubs').then(answer => answer.headers.get('Date'))"
+    assert await page.evaluate(answered_at)  # the server's clock can be read
 
     await cell(page, 3, "10:00").click()
     await cell(page, 3, "10:30").click()
