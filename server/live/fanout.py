@@ -26,7 +26,7 @@ from websockets.server import ServerProtocol
 
 from server.live.frames import WINDOW_BITS, Frame
 from server.live.protocol import BAD_MESSAGE, MAX_HELLO_BYTES
-from server.live.watcher import Pipe
+from server.live.watcher import Pipe, Straight
 
 EXTENSION = "courtside.frames"
 UNSENT = 32 * 1024
@@ -42,6 +42,7 @@ class GridProtocol(WebSocketsSansIOProtocol):
     """A websocket connection that takes prebuilt frames."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._on_change: Callable[[float | None], None] = _nothing
         super().__init__(*args, **kwargs)
         extensions = []
         if self.config.ws_per_message_deflate:
@@ -59,7 +60,17 @@ class GridProtocol(WebSocketsSansIOProtocol):
         self.conn = ServerProtocol(extensions=extensions, max_size=MAX_HELLO_BYTES, logger=self.logger)
         self.deflates = False
         self._stalled_since: float | None = None
-        self._on_writable: Callable[[float], None] = _nothing
+
+    @property
+    def close_sent(self) -> bool:
+        """uvicorn's own flag."""
+        return self._close_sent
+
+    @close_sent.setter
+    def close_sent(self, sent: bool) -> None:
+        self._close_sent = sent
+        if sent:
+            self._on_change(None)
 
     # -- what uvicorn calls ------------------------------------------------------------------------------
 
@@ -84,12 +95,17 @@ class GridProtocol(WebSocketsSansIOProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._stalled_since = time.monotonic()
+        self._on_change(None)
 
     def resume_writing(self) -> None:
         super().resume_writing()
         stalled = time.monotonic() - self._stalled_since if self._stalled_since is not None else 0.0
         self._stalled_since = None
-        self._on_writable(stalled)
+        self._on_change(stalled)
+
+    def handle_close(self, event: WireFrame) -> None:
+        super().handle_close(event)
+        self._on_change(None)  # nothing may follow the answer to a close, which is no `close_sent` to uvicorn
 
     def handle_parser_exception(self) -> None:
         if isinstance(self.conn.parser_exc, PayloadTooBig) and self.handshake_complete and not self.close_sent:
@@ -116,7 +132,8 @@ class GridProtocol(WebSocketsSansIOProtocol):
             self.conn.data_to_send()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._on_writable = _nothing
+        self._on_change(None)
+        self._on_change = _nothing
         super().connection_lost(exc)
         self._stalled_since = None
 
@@ -146,17 +163,20 @@ class _ProtocolPipe:
     def stalled_since(self) -> float | None:
         return self._protocol._stalled_since  # noqa: SLF001 - as above
 
-    def on_writable(self, call: Callable[[float], None]) -> None:
-        self._protocol._on_writable = call  # noqa: SLF001 - as above
+    @property
+    def straight(self) -> Straight | None:
+        protocol = self._protocol
+        if self.stalled_since is not None or protocol.close_sent or protocol.transport.is_closing():
+            return None
+        return Straight(protocol.transport.write, protocol.deflates)
+
+    def on_change(self, call: Callable[[float | None], None]) -> None:
+        self._protocol._on_change = call  # noqa: SLF001 - as above
 
     def put(self, frame: Frame) -> bool:
-        # `write` once more, because a call costs a tenth of a delivery.
-        protocol = self._protocol
-        if protocol._stalled_since is not None:  # noqa: SLF001 - as above
+        if self.stalled_since is not None:
             return False
-        transport = protocol.transport
-        if not (protocol.close_sent or transport.is_closing()):
-            transport.write(frame.deflated if protocol.deflates else frame.plain)
+        self.write(frame)
         return True
 
     def write(self, frame: Frame) -> None:
@@ -189,7 +209,7 @@ class PlainPipe:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._queue: deque[dict[str, Any]] = deque()
-        self._on_writable: Callable[[float], None] = _nothing
+        self._on_change: Callable[[float | None], None] = _nothing
         self._owner = asyncio.current_task()
         self._sender: asyncio.Task[None] | None = None
         self._over = False
@@ -204,8 +224,12 @@ class PlainPipe:
     def stalled_since(self) -> float | None:
         return self._stalled_since
 
-    def on_writable(self, call: Callable[[float], None]) -> None:
-        self._on_writable = call
+    @property
+    def straight(self) -> None:
+        return None
+
+    def on_change(self, call: Callable[[float | None], None]) -> None:
+        self._on_change = call
 
     def put(self, frame: Frame) -> bool:
         if self._stalled_since is not None:
@@ -247,7 +271,7 @@ class PlainPipe:
                     self._stalled_since = now if self._queue else None
                     if not self._queue:
                         stalled, self._longest_stall = self._longest_stall, 0.0
-                        self._on_writable(stalled)
+                        self._on_change(stalled)
         except Exception:  # noqa: BLE001 - whatever a server raises for a client that has left
             self._over = True
             self._queue.clear()
@@ -262,5 +286,5 @@ def pipe_of(scope: Mapping[str, Any] | MutableMapping[str, Any], send: Send) -> 
     return PlainPipe(send)
 
 
-def _nothing(_: float) -> None:
+def _nothing(_: float | None) -> None:
     pass

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,6 +27,9 @@ from server.live.people import Concerns
 from server.live.redis import CALL_TIMEOUT, create_redis
 from server.metrics import FEED_LAG
 from server.settings import Settings
+
+if TYPE_CHECKING:
+    from server.live.rooms import Room
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +54,13 @@ class News(msgspec.Struct, frozen=True):
     epoch: str = ""
     config: int = 0
     rows: list[Row] = []
+
+    @classmethod
+    def of(cls, room: Room, rows: list[Row]) -> Self:
+        """These rows of a room; none of them: that it must be read."""
+        if room.state is None or not rows:
+            return cls(*room.key)
+        return cls(*room.key, room.state.epoch, room.state.config_version, rows)
 
 
 class _Envelope(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -117,7 +117,7 @@ class Hub:
         """Count a socket in after its hello."""
         self.watchers[watcher] = None
         self.people.enter(watcher)
-        watcher.pipe.on_writable(partial(self._woke, watcher))
+        watcher.pipe.on_change(partial(self._turned, watcher))
         watcher.ping_due = time.monotonic() + self.pace.ping
 
     def leave(self, watcher: Watcher) -> None:
@@ -130,7 +130,7 @@ class Hub:
 
     def part(self, watcher: Watcher, room: Room) -> None:
         """A socket watches this no longer."""
-        room.watchers.pop(watcher, None)
+        room.leave(watcher)
         watcher.rooms.pop(room, None)
         watcher.owed.pop(room, None)
         watcher.resyncs.pop(room, None)
@@ -178,7 +178,7 @@ class Hub:
             self.leave(watcher)
 
     def _seat(self, watcher: Watcher, room: Room, wish: Wish) -> None:
-        room.watchers[watcher] = None
+        room.enter(watcher)
         watcher.rooms[room] = None
         if watcher.owed or not watcher.pipe.writable:
             watcher.owe(room, None)
@@ -262,7 +262,7 @@ class Hub:
                     # Later, by a timer: other days must not wait for this one.
                     loop.call_later(self.pace.reread_alone, self.wake, room.key)
                 if room.key in own:
-                    self._publish(_news(room, [] if isinstance(result, BaseException) else result))
+                    self._publish(News.of(room, [] if isinstance(result, BaseException) else result))
             for key in own - {room.key for room in rooms}:
                 self._publish(News(*key))
             if failed is not None and not failing:
@@ -317,14 +317,18 @@ class Hub:
         news = room.snap_frame() if renewed else joined(room.row_frame(court) for court in sorted(courts))
         room.telling = True
         try:
-            watchers = list(room.watchers)
-            DELIVERIES.inc(len(watchers))
-            for start in range(0, len(watchers), WRITES_AT_A_TIME):
-                if start:
+            DELIVERIES.inc(len(room.watchers))
+            for number, lane in enumerate(lanes := room.lanes(WRITES_AT_A_TIME)):
+                if number:
                     await asyncio.sleep(0)
                     if room.renewed:
                         return  # rows of what is over must not follow the new snap, which goes to all
-                for watcher in watchers[start : start + WRITES_AT_A_TIME]:
+                if lane.writes and not renewed and room.are_straight(lanes):
+                    data = news.deflated if lane.deflates else news.plain
+                    for write in lane.writes:
+                        write(data)
+                    continue
+                for watcher in lane.watchers:
                     if renewed and room.catalogue is not None and not watcher.may_watch(room.catalogue):
                         self._expel(watcher, room, "forbidden_topic", FOR_MEMBERS)
                     elif room in watcher.rooms:
@@ -342,9 +346,11 @@ class Hub:
                 if number % WRITES_AT_A_TIME == 0:
                     await asyncio.sleep(0)
 
-    def _woke(self, watcher: Watcher, stalled: float) -> None:
-        """A socket takes something again: what it is owed, or word that it was too slow."""
-        if watcher.lost:
+    def _turned(self, watcher: Watcher, stalled: float | None) -> None:
+        """A socket takes nothing more, or something again: what it is owed, or word that it was too slow."""
+        for room in watcher.rooms:
+            room.disturb()
+        if watcher.lost or stalled is None:
             return
         if stalled < self.pace.stalled:
             watcher.flush()
@@ -382,12 +388,6 @@ class Hub:
                 for room in list(watcher.rooms):
                     if room.catalogue is not None and not watcher.may_watch(room.catalogue):
                         self._expel(watcher, room, "forbidden_topic", FOR_MEMBERS)
-
-
-def _news(room: Room, rows: list[Row]) -> News:
-    if room.state is None or not rows:
-        return News(*room.key)
-    return News(*room.key, room.state.epoch, room.state.config_version, rows)
 
 
 async def _forever(job: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -5,12 +5,20 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from server.domain.catalogue import Catalogue
 from server.live.frames import Frame, frame_of
 from server.live.protocol import Error, Ping, You
 from server.live.rooms import Room
+
+
+class Straight(NamedTuple):
+    """How to write to a socket without asking it anything first."""
+
+    write: Callable[[bytes], None]
+    deflates: bool
+    """Whether it takes a frame's `deflated`, or its `plain`."""
 
 
 class Pipe(Protocol):
@@ -24,8 +32,13 @@ class Pipe(Protocol):
     def stalled_since(self) -> float | None:
         """Since when (`time.monotonic`) it is not writable."""
 
-    def on_writable(self, call: Callable[[float], None]) -> None:
-        """Have `call` called whenever it becomes writable again, with the seconds for which it took nothing."""
+    @property
+    def straight(self) -> Straight | None:
+        """The way that holds until a change is told (`on_change`); None where there is none, or not now."""
+
+    def on_change(self, call: Callable[[float | None], None]) -> None:
+        """Have `call` called with None at once when `straight` holds no longer, and whenever it becomes writable again
+        with the seconds for which it took nothing."""
 
     def put(self, frame: Frame) -> bool:
         """Write a frame if it is writable; whether it was."""

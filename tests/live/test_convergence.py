@@ -8,6 +8,7 @@ Hypothesis makes up.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,12 +21,13 @@ from server.domain.catalogue import Catalogue
 from server.domain.grid import DayState, Use, row_of
 from server.live import hub as hub_module
 from server.live.feed import News
-from server.live.frames import Frame
+from server.live.frames import WINDOW_BITS, Frame
 from server.live.hub import Hub, Wish
 from server.live.rooms import Room
-from server.live.watcher import Watcher
+from server.live.watcher import Straight, Watcher
 from tests.domain.builders import club, court
 from tests.house import DAY
+from tests.live.crowd import frames_in
 from tests.live.sample import sample_day
 
 Day = sample_day()
@@ -34,18 +36,31 @@ CLUB = 1
 MORNING = datetime(2031, 5, 15, 6, tzinfo=UTC)
 
 
-class Wire:
-    """A `Pipe` that ends in a client; `writable` is what the machine makes it."""
+def inflated(payload: bytes) -> bytes:
+    return zlib.decompressobj(wbits=-WINDOW_BITS).decompress(payload + b"\0\0\xff\xff")
 
-    def __init__(self) -> None:
+
+class Wire:
+    """A `Pipe` that ends in a client; `writable` is what the machine makes it.
+
+    One that `offers` to be written to straight may be, for as long as it is writable and its client is there.
+    """
+
+    def __init__(self, *, offers: bool = False, deflates: bool = False) -> None:
         self.day = Day("riverside", str(DAY))
+        self.offers = offers
+        self.deflates = deflates
         self.writable = True
         self.stalled_since: float | None = None
-        self.wake: Any = lambda _: None
+        self.change: Any = lambda _: None
         self.pings: list[dict[str, str]] = []
 
-    def on_writable(self, call: Any) -> None:
-        self.wake = call
+    @property
+    def straight(self) -> Straight | None:
+        return Straight(self._take, self.deflates) if self.offers and self.writable else None
+
+    def on_change(self, call: Any) -> None:
+        self.change = call
 
     def put(self, frame: Frame) -> bool:
         if self.writable:
@@ -54,11 +69,22 @@ class Wire:
 
     def write(self, frame: Frame) -> None:
         for text in frame.texts:
-            message = json.loads(text)
-            if message["t"] in ("snap", "row"):
-                self.day.take(message)
-            elif message["t"] == "ping":
-                self.pings.append(message["digest"])
+            self._hear(text)
+
+    def _take(self, data: bytes) -> None:
+        assert self.writable, "written to straight while it must be asked"
+        begin = 0
+        for payload, end in frames_in(data):
+            compressed = data[begin] & 0x40
+            self._hear(inflated(payload) if compressed else payload)
+            begin = end
+
+    def _hear(self, text: bytes) -> None:
+        message = json.loads(text)
+        if message["t"] in ("snap", "row"):
+            self.day.take(message)
+        elif message["t"] == "ping":
+            self.pings.append(message["digest"])
 
     def close(self, code: int, reason: str) -> None:
         raise AssertionError("nobody is to be closed here")
@@ -138,7 +164,7 @@ class World:
         self.room = self.hub.rooms[CLUB, DAY] = Room((CLUB, DAY))
         self.read: list[tuple[Catalogue, DayState]] = []
         self.telling: Coroutine[Any, Any, None] | None = None
-        self.wires = [Wire() for _ in range(3)]
+        self.wires = [Wire(), Wire(offers=True), Wire(offers=True, deflates=True)]
         self.watchers: list[Watcher | None] = [None] * 3
         for number in range(3):
             self.one_leaves_or_comes_back(number)
@@ -230,8 +256,8 @@ class World:
     def one_stalls_or_reads_on(self, number: int) -> None:
         wire = self.wires[number % 3]
         wire.writable = not wire.writable
-        if wire.writable and self.watchers[number % 3] is not None:
-            wire.wake(0.0)
+        if self.watchers[number % 3] is not None:
+            wire.change(0.0 if wire.writable else None)
 
     # -- what must hold --------------------------------------------------------------------------------------
 
@@ -250,7 +276,7 @@ class World:
         """When all sockets drain and Postgres is asked once more, everybody has what it says."""
         for wire in self.wires:
             wire.writable = True
-            wire.wake(0.0)
+            wire.change(0.0)
         self._learn(*self.database.read())
         self.it_tells_everybody()
         for watcher, wire in zip(self.watchers, self.wires, strict=True):
