@@ -12,7 +12,9 @@ import asyncio
 import json
 import socket
 import sys
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import uvicorn
@@ -38,8 +40,8 @@ FIRST = 10_000_000
 
 def row(version: int) -> Row:
     """A court's day with three bookings, some 450 bytes. Courts take turns."""
-    catalogue, state = _day(version)
-    return row_of(catalogue, catalogue.courts[version % COURTS], state)
+    court = _catalogue().courts[version % COURTS]
+    return row_of(_catalogue(), court, _day(version, [court]))
 
 
 def text(version: int) -> bytes:
@@ -52,7 +54,9 @@ def message(version: int) -> Frame:
     return frame_of(RowChanged(club="riverside", date=DAY, epoch=EPOCH, row=row(version)))
 
 
-def _day(version: int) -> tuple[Catalogue, DayState]:
+@cache
+def _catalogue() -> Catalogue:
+    """Made once: to make it for each row would cost as much as some fifty deliveries of the row."""
     courts = tuple(
         Court(
             id=number,
@@ -66,17 +70,20 @@ def _day(version: int) -> tuple[Catalogue, DayState]:
         )
         for number in range(100, 100 + COURTS)
     )
-    catalogue = Catalogue(
+    return Catalogue(
         club_id=1, slug="riverside", name="Riverside", zone="Europe/London", currency="GBP", grid_visibility="public",
         epoch=EPOCH, config_version=1, policy=Policy(), stacking="additive", courts=courts, coaches=(), equipment=(),
         hours={}, exceptions={}, rules=(),
     )  # fmt: skip
+
+
+def _day(version: int, courts: Sequence[Court]) -> DayState:
     uses = tuple(
         Use(f"{version:08}ref{hour:05}", "booked", start, start + timedelta(hours=1), 1, None, None)
         for hour in (9, 12, 17)
         for start in [datetime(DAY.year, DAY.month, DAY.day, hour, tzinfo=UTC)]
     )
-    return catalogue, DayState(
+    return DayState(
         club_id=1,
         day=DAY,
         epoch=EPOCH,
@@ -122,7 +129,7 @@ class HubApp:
         self.hub.leave(watcher)
 
     async def _read(self, *_: object) -> tuple[Catalogue, DayState]:
-        return _day(FIRST)
+        return _catalogue(), _day(FIRST, _catalogue().courts)
 
     async def _send(self, hub: Hub, rows: int, together: int) -> None:
         room = hub.rooms[KEY]

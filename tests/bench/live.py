@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import subprocess
 import sys
@@ -31,6 +32,8 @@ LARGEST_MEMORY = 25.0
 LONGEST_MS = 100.0
 STALLED_SHARE = 10
 """One in so many watchers stalls."""
+APART = 3
+"""One in so many of the rows of a sample also goes out alone."""
 WARM = 50
 """Watchers that come before memory is looked at, so that what the first one brings is there."""
 CREATED = b"HTTP/1.1 201"
@@ -81,13 +84,28 @@ class Side:
             count = self.watchers.count(rows * LENGTH)
             self.counts.append(count)
         self.done()
+        return self._sample(rows, count.seconds, before)
+
+    def sample_apart(self, rows: int) -> Sample:
+        """Have rows sent, each when all watchers have the one before and have read it. Their reading does not count."""
+        seconds, before = 0.0, usage_of(self.pid).processor
+        for _ in range(rows):
+            self.watchers.drop()
+            begun = time.perf_counter()
+            self.go(1, 1)
+            seconds += self.watchers.all_have_something() - begun
+            self.done()
+        return self._sample(rows, seconds, before)
+
+    def _sample(self, rows: int, seconds: float, processor_before: float) -> Sample:
         deliveries = rows * len(self.watchers.sockets)
-        used = usage_of(self.pid).processor - before
-        return Sample(deliveries / count.seconds, used / deliveries * 1e6)
+        used = usage_of(self.pid).processor - processor_before
+        return Sample(deliveries / seconds, used / deliveries * 1e6)
 
 
 def _send(stack: Stack, pace: Pace, report: Report, crowd: int, *, first: bool) -> None:
-    """Every round each side sends the same rows: one after another, and ours also as they come in a storm."""
+    """Every round each side sends the same rows: each when everybody has the one before, then without a pause, and ours
+    also as they come in a storm."""
     rows = max(1, pace.deliveries // crowd // fanout.COURTS) * fanout.COURTS
     name = f"rows to {crowd:,} watchers"
     program = nchan.installed()
@@ -99,14 +117,19 @@ def _send(stack: Stack, pace: Pace, report: Report, crowd: int, *, first: bool) 
             wanted.append(("nchan", "nginx with nchan", 1))
         elif first:
             report.say("live: nginx with libnginx-mod-nchan is not installed, so it is not compared with")
+        apart = {
+            kind: report.compare(f"{name}, each alone", "hub", title, "/s", at_least=goal)
+            for kind, title, goal in wanted
+        }
         single = {kind: report.compare(name, "hub", title, "/s", at_least=goal) for kind, title, goal in wanted}
         storm = {
-            kind: report.compare(f"{name}, {fanout.COURTS} a tick", "hub", f"{title}, each alone", "/s", at_least=goal)
+            kind: report.compare(f"{name}, {fanout.COURTS} a tick", "hub", f"{title}, one by one", "/s", at_least=goal)
             for kind, title, goal in wanted
         }
         if first:
             sides["bare"] = ending.enter_context(_program(stack, "bare", crowd))
             single["bare"] = report.compare(name, "hub", "bare transport.write", "/s")
+            apart["bare"] = report.compare(f"{name}, each alone", "hub", "bare transport.write", "/s")
         if pace.warm_up:
             for side in sides.values():
                 side.sample(rows)
@@ -118,6 +141,9 @@ def _send(stack: Stack, pace: Pace, report: Report, crowd: int, *, first: bool) 
             for figures, ours in ((single, samples["hub"]), (storm, together)):
                 for kind, figure in figures.items():
                     _add(figure, ours, samples[kind])
+            alone = {kind: sides[kind].sample_apart(max(1, rows // APART)) for kind in order}
+            for kind, figure in apart.items():
+                _add(figure, alone["hub"], alone[kind])
         cost = median(count.client_seconds for side in sides.values() for count in side.counts) / (crowd * rows)
         report.say(
             f"live: {rows} rows of {LENGTH} bytes to each of {crowd:,} watchers; the client itself takes "
@@ -174,11 +200,12 @@ def _nchan(stack: Stack, program: str, crowd: int) -> Iterator[Side]:
     published = fanout.FIRST
     publisher: threading.Thread | None = None
     with nchan.running_nchan(program, stack.home / f"nchan-{crowd}") as (pid, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         watchers = Watchers.connect(port, crowd, "/watch")
 
         def go(rows: int, _: int) -> None:
             nonlocal published, publisher
-            publisher = threading.Thread(target=nchan.publish, args=(port, fanout.text, published, rows))
+            publisher = threading.Thread(target=nchan.publish, args=(connection, fanout.text, published, rows))
             published += rows
             publisher.start()
 
@@ -187,6 +214,7 @@ def _nchan(stack: Stack, program: str, crowd: int) -> Iterator[Side]:
                 publisher.join()
 
         yield Side(pid, watchers, go, done)
+        connection.close()
         watchers.close()
 
 

@@ -76,13 +76,11 @@ def running_nchan(program: str, folder: Path) -> Iterator[tuple[int, int]]:
         process.wait(20)
 
 
-def publish(port: int, text: Callable[[int], bytes], first: int, rows: int) -> None:
+def publish(connection: http.client.HTTPConnection, text: Callable[[int], bytes], first: int, rows: int) -> None:
     """Publish rows one after another, each when the one before is taken."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     for version in range(first, first + rows):
         connection.request("POST", "/publish", text(version))
         answer = connection.getresponse()
         answer.read()
         if answer.status not in {201, 202}:
             raise RuntimeError(f"nchan answered {answer.status}")
-    connection.close()

@@ -46,6 +46,10 @@ class Watchers:
     def __init__(self, sockets: list[socket.socket]) -> None:
         self.sockets = sockets
         self._buffer = bytearray(256 * 1024)
+        self._last = sockets[-1]
+        self._everybody = select.poll()
+        for one in sockets:
+            self._everybody.register(one, select.POLLIN)
 
     @classmethod
     def connect(
@@ -102,6 +106,23 @@ class Watchers:
                     raise RuntimeError(f"{len(left)} watchers did not get everything.")
                 time.sleep(PAUSE)
         return Count(time.perf_counter() - begun, time.thread_time() - used)
+
+    def all_have_something(self) -> float:
+        """Wait until there is something to read at every socket; `time.perf_counter()` of that moment.
+
+        Nothing is read meanwhile, which would slow down the sender, nor is there a look at all sockets before the one
+        has something that was the last one the time before.
+        """
+        while True:
+            one = select.poll()
+            one.register(self._last, select.POLLIN)
+            if not one.poll(PATIENCE * 1000):
+                raise RuntimeError("A watcher got nothing.")
+            ready = self._everybody.poll(0)
+            if len(ready) == len(self.sockets):
+                return time.perf_counter()
+            there = {number for number, _ in ready}
+            self._last = next(late for late in reversed(self.sockets) if late.fileno() not in there)
 
     def count_frames(self, each: int) -> Count:
         """As `count`, by frames, whose lengths nobody knows beforehand."""
