@@ -2,10 +2,11 @@
 
 `uvicorn server.app:app` serves it; `create_app` makes one with given settings and clock.
 
-The order of the layers, from the outside: `Telemetry` (request id, headers of every answer, the log's line) → `HeadAsGet` → `Front`
-(hosts, headers for browsers) → Litestar's exception handler and CORS → the router → `IdentityMiddleware` (who
-asks) → `LimitsMiddleware` (how often) → `StrangersMiddleware` → the handler, which decodes its body. So a router's 404
-costs nothing, and a flood with broken tokens is counted before it is refused.
+The order of the layers, from the outside: `Telemetry` (request id, headers of every answer, the log's line) → `HeadAsGet`
+→ `Front` (hosts, headers for browsers) → `Express` (what is asked all the time; the rest goes on) → Litestar's exception
+handler and CORS → the router → `IdentityMiddleware` (who asks) → `LimitsMiddleware` (how often) → `StrangersMiddleware` →
+the handler, which decodes its body. So a router's 404 costs nothing, and a flood with broken tokens is counted before it
+is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.middleware import DefineMiddleware
-from litestar.types import ControllerRouterHandler, Receive, Scope, Send
+from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
 from server.context import Clock, Context, system_clock
 from server.domain.effects import Settlement, concerns_of
@@ -51,6 +52,7 @@ from server.edge import (
 )
 from server.edge.bodies import Bodies
 from server.edge.errors import answer_exception
+from server.edge.express import Express
 from server.edge.front import Front
 from server.edge.head import HeadAsGet
 from server.edge.health import DatabaseCheck, draining_on_sigterm, start_draining
@@ -99,6 +101,8 @@ HANDLERS: list[ControllerRouterHandler] = [
     *admin.handlers,
 ]
 """Every route, module by module."""
+EXPRESS = (grid.grid, availability.availability)
+"""Those of them that are asked all the time (`server.edge.express`)."""
 
 
 @asynccontextmanager
@@ -167,8 +171,11 @@ class Application(Litestar):
     """Litestar with `Telemetry`, `HeadAsGet` and `Front` around all of it; Litestar's own middlewares do not see what the router refuses."""
 
     def __init__(self, settings: Settings, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._outermost = self.state.telemetry = Telemetry(HeadAsGet(Front(super().__call__, settings)), settings)
+        super().__init__(middleware=_layers(settings), cors_config=_cors(settings), **kwargs)
+        express = Express(
+            super().__call__, self, EXPRESS, partial(_within, _layers(settings)), cors=bool(settings.cors_origins)
+        )
+        self._outermost = self.state.telemetry = Telemetry(HeadAsGet(Front(express, settings)), settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         await self._outermost(scope, receive, send)
@@ -195,11 +202,9 @@ def create_app(
             async with _context(app, settings, clock):
                 yield
 
-    limited = [DefineMiddleware(LimitsMiddleware, settings=settings)] if settings.rate_limit_per_minute else []
     return Application(
         settings,
         route_handlers=HANDLERS,
-        middleware=[IdentityMiddleware, *limited, StrangersMiddleware],
         exception_handlers={Exception: answer_exception},
         dto=JsonBody,
         return_dto=None,
@@ -213,7 +218,6 @@ def create_app(
                 "when_draining": lambda: None,
             }
         ),
-        cors_config=_cors(settings),
         openapi_config=openapi.openapi_config(settings),
         logging_config=None,
         # Never Litestar's debug pages: DEBUG makes the log talk, not the answers.
@@ -242,6 +246,16 @@ async def _context(app: Litestar, settings: Settings, clock: Clock) -> AsyncIter
         start_draining(app)
         await client.aclose()
         await pool.close()
+
+
+def _layers(settings: Settings) -> list[DefineMiddleware]:
+    """What stands before every handler, outermost first."""
+    limits = [DefineMiddleware(LimitsMiddleware, settings=settings)] if settings.rate_limit_per_minute else []
+    return [DefineMiddleware(IdentityMiddleware), *limits, DefineMiddleware(StrangersMiddleware)]
+
+
+def _within(layers: list[DefineMiddleware], app: ASGIApp) -> ASGIApp:
+    return reduce(lambda inner, layer: layer(inner), reversed(layers), app)
 
 
 def _cors(settings: Settings) -> CORSConfig | None:

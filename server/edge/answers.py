@@ -14,8 +14,8 @@ _encoder = msgspec.json.Encoder()
 
 
 class Encoded(Response[Any]):
-    """A body that is sent as it is. Litestar's own answers merge headers and cookies that ours do not have, which was
-    a fifth of the time of a read."""
+    """A body that is sent as it is; may be kept and sent again. Litestar's own answers merge headers and cookies that
+    ours do not have, which was a fifth of the time of a read."""
 
     def __init__(
         self,
@@ -25,23 +25,23 @@ class Encoded(Response[Any]):
         media_type: str = MediaType.JSON.value,
     ) -> None:
         super().__init__(body, status_code=status, headers=headers, media_type=media_type)
+        named = {**(headers or {})}
+        if status != 304:
+            named |= {"Content-Type": media_type, "Content-Length": str(len(body))}
+        self._head = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
 
     def to_asgi_response(self, *_: Any, **__: Any) -> ASGIApp:  # type: ignore[override] # nothing of it is needed
-        return self._send
+        return self.send
 
-    async def _send(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
-        body: bytes = self.content
-        if self.status_code != 304:
-            headers.append((b"content-type", (self.media_type or "").encode("latin-1")))
-            headers.append((b"content-length", b"%d" % len(body)))
+    async def send(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """The ASGI app of this answer."""
         start: HTTPResponseStartEvent = {
             "type": "http.response.start",
             "status": self.status_code or 200,
-            "headers": headers,
+            "headers": self._head,
         }
         await send(start)
-        shown = b"" if scope.get("method") == "HEAD" else body
+        shown = b"" if scope.get("method") == "HEAD" else self.content
         await send({"type": "http.response.body", "body": shown, "more_body": False})
 
 
@@ -50,19 +50,22 @@ def encoded(document: object, status: int = 200, headers: dict[str, str] | None 
     return Encoded(_encoder.encode(document), status, headers)
 
 
-def revalidated(
-    request: Request[Any, Any, Any], body: bytes, etag: str, *, private: bool, vary: str | None = None
-) -> Encoded:
-    """The body with its ETag, or 304 where the client has it already. Always asked for again: nothing stale is shown.
+def kept(body: bytes, etag: str, *, private: bool, vary: str | None = None) -> Encoded:
+    """The body with its ETag. Always to be asked for again: nothing stale is shown.
 
     `private` keeps it out of caches that serve several people.
     """
     headers = {"ETag": etag, "Cache-Control": "private, no-cache" if private else "public, no-cache"}
     if vary is not None:
         headers["Vary"] = vary
-    known = header_of(request, b"if-none-match")
-    if known is not None and (
-        known.strip() == "*" or etag in (part.strip().removeprefix("W/") for part in known.split(","))
-    ):
-        return Encoded(b"", 304, headers)
     return Encoded(body, 200, headers)
+
+
+def revalidated(request: Request[Any, Any, Any], answer: Encoded) -> Encoded:
+    """What `kept` has made, or 304 where the client has it already."""
+    known = header_of(request, b"if-none-match")
+    if known is not None:
+        etag = answer.headers["ETag"]
+        if known.strip() == "*" or etag in (part.strip().removeprefix("W/") for part in known.split(",")):
+            return Encoded(b"", 304, dict(answer.headers))
+    return answer

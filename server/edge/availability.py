@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import Request, Response, get
@@ -127,25 +129,19 @@ async def availability(request: Request[Any, Any, Any]) -> Response[Availability
     catalogues: Catalogues = request.app.state.catalogues
     identity = identity_of(request)
     catalogue = await catalogues.by_slug(query.club)
-    interval = Interval(
-        parse_instant(query.start_ts, catalogue.tz, field="start_ts"),
-        parse_instant(query.end_ts, catalogue.tz, field="end_ts"),
-    )
-    if interval.end <= interval.start:
-        raise BadTime("The end must be after the start.", field="end_ts")
-    if interval.end - interval.start > LONGEST:
-        raise BadDuration("Ask for at most two days at a time.", field="end_ts")
+    interval, days = _asked(query, catalogue.tz)
     occupancy: Occupancy = request.app.state.occupancy
-    catalogue, states = await occupancy.days(catalogue.club_id, days_of(interval, catalogue.tz))
+    catalogue, states = await occupancy.days(catalogue.club_id, days)
     may_see(request, catalogue)
     context: Context = request.app.state.context
     now = context.clock()
     bodies: Bodies = request.app.state.bodies
     tier, staff = identity.tier_in(catalogue.club_id), identity.is_staff_of(catalogue.club_id)
-    # Rules look at whole minutes, so within one minute the answer changes with the states alone.
-    asked = (catalogue.club_id, interval, int(now.timestamp()) // 60, tier, staff)
+    # Rules look at whole minutes, so within one minute the answer changes with the states alone. Times that are
+    # written alike are the same times for the same catalogue.
+    asked = (catalogue.club_id, query.start_ts, query.end_ts, int(now.timestamp()) // 60, tier, staff)
 
-    def body() -> bytes:
+    def answer() -> Encoded:
         offer = bodies.of(
             ("offer", *asked),
             (catalogue,),
@@ -153,7 +149,7 @@ async def availability(request: Request[Any, Any, Any]) -> Response[Availability
         )
         taken = bodies.of(("taken", catalogue.club_id, states[0].day), tuple(states), lambda: taken_of(states))
         left = left_of(offer.parts, catalogue, taken, interval, now=now, staff=staff)
-        return _encoder.encode(
+        body = _encoder.encode(
             _AvailabilityBody(
                 catalogue.slug,
                 isoformat(interval.start, catalogue.tz),
@@ -168,10 +164,22 @@ async def availability(request: Request[Any, Any, Any]) -> Response[Availability
                 ],
             )
         )
+        return Encoded(body, headers={"Cache-Control": "no-store"})
 
-    return Encoded(
-        bodies.of(("availability", *asked), (catalogue, *states), body), headers={"Cache-Control": "no-store"}
+    return bodies.of(("availability", *asked), (catalogue, *states), answer)
+
+
+@lru_cache(maxsize=4096)
+def _asked(query: AvailabilityQuery, tz: ZoneInfo) -> tuple[Interval, tuple[date, ...]]:
+    """The interval that a query names, and the local days that it touches."""
+    interval = Interval(
+        parse_instant(query.start_ts, tz, field="start_ts"), parse_instant(query.end_ts, tz, field="end_ts")
     )
+    if interval.end <= interval.start:
+        raise BadTime("The end must be after the start.", field="end_ts")
+    if interval.end - interval.start > LONGEST:
+        raise BadDuration("Ask for at most two days at a time.", field="end_ts")
+    return interval, tuple(days_of(interval, tz))
 
 
 @get(

@@ -25,7 +25,7 @@ from server.edge.admin.wire import (
     dated_wire,
     week_wire,
 )
-from server.edge.answers import revalidated
+from server.edge.answers import kept, revalidated
 from server.edge.errors import problems
 from server.edge.identity import identity_of, may_see, optional_identity, optional_screen
 from server.edge.requests import documented
@@ -225,7 +225,7 @@ def _answer(request: AnyRequest, content: msgspec.Struct, *, private: bool) -> R
     """The answer with its ETag, or 304 where the client has it already. Always revalidated."""
     body = msgspec.json.encode(content)
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    return revalidated(request, body, etag, private=private, vary=None if private else "Authorization, Cookie")
+    return revalidated(request, kept(body, etag, private=private, vary=None if private else "Authorization, Cookie"))
 
 
 handlers = [list_clubs, list_courts, list_coaches, list_equipment]

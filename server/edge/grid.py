@@ -16,7 +16,7 @@ from server.domain.errors import BadDuration, BadTime
 from server.domain.grid import DayState, Row, etag_of, fullness, open_of
 from server.domain.pricing import court_prices
 from server.domain.slots import isoformat, local_day
-from server.edge.answers import revalidated
+from server.edge.answers import Encoded, kept, revalidated
 from server.edge.bodies import Bodies
 from server.edge.errors import problems
 from server.edge.identity import may_see
@@ -135,8 +135,8 @@ async def grid(request: Request[Any, Any, Any]) -> Response[GridView]:
     catalogue, state = await _day_of(request, query.club, query.date)
     may_see(request, catalogue)
     bodies: Bodies = request.app.state.bodies
-    body, etag = bodies.of(("grid", state.club_id, state.day), (state,), lambda: _grid_body(bodies, catalogue, state))
-    return revalidated(request, body, etag, private=_is_private(catalogue))
+    answer = bodies.of(("grid", state.club_id, state.day), (state,), lambda: _grid_answer(bodies, catalogue, state))
+    return revalidated(request, answer)
 
 
 @get(
@@ -165,7 +165,7 @@ async def days(request: Request[Any, Any, Any]) -> Response[DaysView]:
         for state in states
     ]
     body, etag = _encoder.encode(DaysView(views)), etag_of(catalogue, states)
-    return revalidated(request, body, etag, private=_is_private(catalogue))
+    return revalidated(request, kept(body, etag, private=_is_private(catalogue)))
 
 
 @get(
@@ -201,7 +201,7 @@ async def prices(request: Request[Any, Any, Any]) -> Response[PricesView]:
     ]
     body = _encoder.encode(PricesView(catalogue.slug, day, catalogue.currency, catalogue.config_version, items))
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    return revalidated(request, body, etag, private=tier is not None or _is_private(catalogue))
+    return revalidated(request, kept(body, etag, private=tier is not None or _is_private(catalogue)))
 
 
 handlers = [grid, days, prices]
@@ -212,7 +212,7 @@ handlers = [grid, days, prices]
 _encoder = msgspec.json.Encoder()
 
 
-def _grid_body(bodies: Bodies, catalogue: Catalogue, state: DayState) -> tuple[bytes, str]:
+def _grid_answer(bodies: Bodies, catalogue: Catalogue, state: DayState) -> Encoded:
     view = _GridBody(
         catalogue.slug,
         state.day,
@@ -221,7 +221,7 @@ def _grid_body(bodies: Bodies, catalogue: Catalogue, state: DayState) -> tuple[b
         open_of(catalogue, state.day),
         [bodies.row_of(catalogue, court, state) for court in sorted(catalogue.courts, key=lambda court: court.id)],
     )
-    return _encoder.encode(view), etag_of(catalogue, [state])
+    return kept(_encoder.encode(view), etag_of(catalogue, [state]), private=_is_private(catalogue))
 
 
 # -- in and out ---------------------------------------------------------------------------------------------

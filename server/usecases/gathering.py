@@ -18,18 +18,21 @@ class Gathering(Generic[K, V]):
 
     def __init__(self, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]) -> None:
         self._read = read
-        self._waiting: dict[K, asyncio.Future[V]] = {}
+        # A future for each who waits: one who leaves takes the answer away from nobody.
+        self._waiting: dict[K, list[asyncio.Future[V]]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def get(self, key: K) -> V:
         """The value of a read that began after this call. Raises what the read raises."""
-        future = self._waiting.get(key)
-        if future is None:
-            future = self._waiting[key] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[V] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            self._waiting[key] = [future]
             if self._task is None:
                 self._task = asyncio.create_task(self._serve())
-        # One who leaves must not take the answer away from the others.
-        return await asyncio.shield(future)
+        else:
+            waiting.append(future)
+        return await future
 
     async def _serve(self) -> None:
         try:
@@ -38,11 +41,16 @@ class Gathering(Generic[K, V]):
                 try:
                     values = await self._read(list(asked))
                 except Exception as error:  # noqa: BLE001 - handed to everyone who waits
-                    for future in asked.values():
-                        future.set_exception(error)
-                        future.exception()  # whoever waited may have left
+                    for futures in asked.values():
+                        for future in futures:
+                            if not future.done():
+                                future.set_exception(error)
+                                future.exception()  # whoever waited may be leaving
                 else:
-                    for key, future in asked.items():
-                        future.set_result(values[key])
+                    for key, futures in asked.items():
+                        value = values[key]
+                        for future in futures:
+                            if not future.done():
+                                future.set_result(value)
         finally:
             self._task = None

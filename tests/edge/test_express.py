@@ -1,0 +1,81 @@
+"""The express lane answers as the router does: a path with a slash at its end is the same route, by the ordinary way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from server.settings import Settings
+from tests.edge.conftest import StartApp
+from tests.edge.demo import DAY, Demo, People
+
+GRID = f"date={DAY}"
+FREE = f"start_ts={DAY}T10:00:00&end_ts={DAY}T11:00:00"
+OF_THE_MOMENT = ("x-request-id", "ratelimit-remaining", "ratelimit-reset")
+
+
+@pytest.fixture
+def database_url(demo_database_url: str) -> str:
+    return demo_database_url
+
+
+def said(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body, but for what differs from request to request."""
+    body = answer.content.replace(answer.headers["x-request-id"].encode(), b"")
+    return answer.status_code, {k: v for k, v in answer.headers.items() if k not in OF_THE_MOMENT}, body
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status"),
+    [
+        ("/api/grid", GRID, 200),
+        ("/api/grid", "date=yesterday", 422),
+        ("/api/grid", f"{GRID}&club=nowhere", 404),
+        ("/api/availability", FREE, 200),
+        ("/api/availability", GRID, 422),
+        ("/api/availability", f"start_ts={DAY}T11:00:00&end_ts={DAY}T10:00:00", 422),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_both_ways_say_the_same(people: People, method: str, path: str, query: str, status: int) -> None:
+    express = await people.player.ask(method, f"{path}?{query}")
+    ordinary = await people.player.ask(method, f"{path}/?{query}")
+    assert said(express) == said(ordinary)
+    assert express.status_code == status
+
+
+@pytest.mark.parametrize("token", ["", "Bearer nonsense"])
+async def test_strangers_are_told_the_same(people: People, token: str) -> None:
+    headers = {"Authorization": token} if token else {}
+    for path, query in (("/api/grid", GRID), ("/api/availability", FREE)):
+        express = await people.stranger.get(f"{path}?{query}", headers=headers)
+        assert said(express) == said(await people.stranger.get(f"{path}/?{query}", headers=headers))
+        assert express.status_code == (200 if "grid" in path and not token else 401)
+
+
+async def test_what_is_known_is_not_sent_again(people: People) -> None:
+    etag = (await people.player.ask("GET", f"/api/grid?{GRID}")).headers["etag"]
+    known = {"If_None_Match": f'"other", W/{etag}'}
+    express = await people.player.ask("GET", f"/api/grid?{GRID}", **known)
+    assert said(express) == said(await people.player.ask("GET", f"/api/grid/?{GRID}", **known))
+    assert (express.status_code, express.content) == (304, b"")
+
+
+async def test_other_methods_are_refused_by_the_router(people: People) -> None:
+    answer = await people.player.ask("POST", "/api/grid")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, OPTIONS, HEAD")
+
+
+async def test_the_lane_is_counted_and_says_so(start_app: StartApp, settings: Settings, demo: Demo) -> None:
+    client = await start_app(replace(settings, rate_limit_per_minute=1))
+    first, second = [await client.get(f"/api/grid?{GRID}") for _ in range(2)]
+    assert (first.status_code, first.headers["ratelimit-remaining"]) == (200, "0")
+    assert (second.status_code, second.headers["ratelimit-remaining"]) == (429, "0")
+
+
+async def test_a_page_of_an_allowed_origin_may_read(start_app: StartApp, settings: Settings, demo: Demo) -> None:
+    client = await start_app(replace(settings, cors_origins=("https://page.example",)))
+    answer = await client.get(f"/api/grid?{GRID}", headers={"Origin": "https://page.example"})
+    assert answer.headers["access-control-allow-origin"] == "https://page.example"
