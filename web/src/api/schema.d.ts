@@ -2828,7 +2828,7 @@ export interface components {
         };
         /**
          * OfferView
-         * @description What is held for an entry. `price` is in minor units.
+         * @description What is held for an entry. `price` is what it costs now, in minor units.
          */
         OfferView: {
             court_id: number;
