@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import asyncpg
 
@@ -49,10 +50,14 @@ INSERT INTO resource_days (resource_id, day, version)
 SELECT a.resource_id, timezone(clubs.zone, lower(a.during))::date, count(*)
 FROM allocations a JOIN clubs ON clubs.id = a.club_id GROUP BY 1, 2
 """
-EXCLUSION = """
-SELECT conname, pg_get_constraintdef(oid) AS definition FROM pg_constraint
-WHERE conrelid = 'allocations'::regclass AND contype = 'x'
-"""
+# What superusers may: rows go past indexes that are not ready, and VACUUM FULL makes those anew without looking for what
+# they forbid (checking a million rows by the exclusion constraint takes minutes).
+FILLED = ("bookings", "allocations", "audit_events")
+SET_READY = "UPDATE pg_index SET indisready = $1 WHERE indrelid = ANY ($2::text[]::regclass[])"
+
+
+LOAD = 3.0
+"""Seconds of one load, at most: there are six in a round."""
 
 
 def run(stack: Stack, pace: Pace, report: Report) -> None:
@@ -68,6 +73,7 @@ def run(stack: Stack, pace: Pace, report: Report) -> None:
         )
         for key, title in titles.items()
     }
+    pace = replace(pace, seconds=min(pace.seconds, LOAD))
     stack.copy("small")
     seconds = asyncio.run(_make_history(stack.copy("large"), pace.history))
     report.say(f"large: {pace.history:,} old bookings, made by SQL in {seconds:.0f} s")
@@ -116,22 +122,23 @@ def _microseconds(outcome: Outcome) -> float:
 async def _make_history(url: str, count: int) -> float:
     """Insert old bookings with all that belongs to them; the seconds that it took.
 
-    The exclusion constraint is taken away and made anew, which proves the rows; foreign keys hold by construction.
+    Neither keys nor the exclusion constraint are looked at: they hold by construction, and at the end of the part
+    `require_truths` counts overlaps among all rows.
     """
     begun = time.monotonic()
-    conn = await asyncpg.connect(url)
+    conn = await asyncpg.connect(url, command_timeout=None)
     try:
         async with conn.transaction():
-            constraint = await conn.fetchrow(EXCLUSION)
-            assert constraint is not None
-            name, definition = constraint
-            await conn.execute(f"ALTER TABLE allocations DROP CONSTRAINT {name}")
             await conn.execute("SET LOCAL session_replication_role = replica")
-            await conn.execute("SET LOCAL maintenance_work_mem = '256MB'")
+            await conn.execute(SET_READY, False, FILLED)
             await conn.execute(INSERT_HISTORY, count, BIG)
             await conn.execute(INSERT_DAYS)
-            await conn.execute(f"ALTER TABLE allocations ADD CONSTRAINT {name} {definition}")
+            await conn.execute(SET_READY, True, FILLED)
+        await conn.execute("SET maintenance_work_mem = '256MB'")
+        for table in FILLED:
+            await conn.execute(f"VACUUM FULL {table}")
         await conn.execute("VACUUM ANALYZE")
+        await conn.execute("CHECKPOINT")
     finally:
         await conn.close()
     return time.monotonic() - begun
