@@ -69,7 +69,7 @@ class Turn:
 
     def new_ref(self) -> str:
         """A name for a cell on the grid."""
-        return self.new_id().hex
+        return effects.grid_ref_of(self.new_id())
 
 
 # -- join and leave -----------------------------------------------------------------------------------------

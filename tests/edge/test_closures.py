@@ -39,6 +39,7 @@ async def test_a_closure_is_answered_read_and_on_the_grid(people: People) -> Non
     for court in (1, 5):
         (cell,) = (await row_of(people.stranger, court))["cells"]
         assert (cell["k"], cell["reason"]) == ("closed", "new nets")
+        assert len(cell["ref"]) == 16  # a random name of its own: an id would tell when it was made
         assert (cell["s"], cell["e"]) == (made["start_ts"], made["end_ts"])
     refused = await people.player.ask("POST", "/api/bookings", slot("11:30", "12:30"))
     assert problem(refused)[:2] == (422, "closed")

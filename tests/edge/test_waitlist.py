@@ -103,6 +103,7 @@ async def test_an_offer_is_on_the_grid_as_held_and_claimed_in_one_request(app: L
     assert entry["status"] == "offered"
     (cell,) = (await row_of(people.player, 1))["cells"]
     assert (cell["k"], cell["until"], cell["ref"]) == ("held", entry["offer"]["until"], entry["offer"]["grid_ref"])
+    assert len(cell["ref"]) == 16  # a random name of its own: an id would tell when it was made
 
     answer = await people.player2.ask(
         "POST", f"/api/waitlist/{entry['id']}/claim", {"expected_total": entry["offer"]["price"]}
