@@ -2,6 +2,7 @@
 
 import { atDesk, today } from "./desk"
 import { outboxWords } from "./outbox"
+import { equipmentWords, pricesWords } from "./prices"
 import { screensWords } from "./screens"
 import { closuresWords, hours, listing } from "./setup"
 
@@ -16,6 +17,8 @@ export const staff = {
   listing,
   closures: closuresWords,
   hours,
+  equipment: equipmentWords,
+  prices: pricesWords,
   outbox: outboxWords,
   screens: screensWords,
 } as const

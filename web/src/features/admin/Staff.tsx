@@ -9,6 +9,8 @@ const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
   ["/admin", later("TodayPage", () => import("./TodayPage"))],
   ["/admin/closures", later("ClosuresPage", () => import("./ClosuresPage"))],
   ["/admin/hours", later("HoursPage", () => import("./HoursPage"))],
+  ["/admin/equipment", later("EquipmentPage", () => import("./EquipmentPage"))],
+  ["/admin/prices", later("PricesPage", () => import("./PricesPage"))],
   ["/admin/outbox", later("OutboxPage", () => import("./OutboxPage"))],
   ["/admin/screens", later("ScreensPage", () => import("./ScreensPage"))],
 ]

@@ -6,6 +6,8 @@ export const PLACES: readonly (readonly [path: string, name: string])[] = [
   ["/admin", staff.today.title],
   ["/admin/closures", staff.closures.title],
   ["/admin/hours", staff.hours.title],
+  ["/admin/equipment", staff.equipment.title],
+  ["/admin/prices", staff.prices.title],
   ["/admin/screens", staff.screens.title],
   ["/admin/outbox", staff.outbox.title],
 ]

@@ -1,0 +1,43 @@
+/** What the page says where staff set up equipment and prices. */
+
+export const equipmentWords = {
+  title: "Equipment",
+  add: "Add equipment",
+  none: "There is nothing to rent yet.",
+  name: "Name",
+  quantity: "How many there are",
+  price: "Price of each",
+  per: "Charged",
+  pers: { booking: "for each booking", hour: "for each hour" },
+  remove: "Retire",
+  removeText: "It cannot be rented any more. This is refused while bookings that need it are to come.",
+} as const
+
+export const pricesWords = {
+  title: "Prices",
+  text: "A court's own rate is changed by each rule whose conditions all hold. What is booked keeps its price.",
+  adminOnly: "Rules are changed by the club's administrators.",
+  add: "Add a price rule",
+  none: "There are no rules: courts cost their own rate.",
+  name: "Name",
+  nameHint: "Players read it beside the price.",
+  effect: "What it does",
+  effects: { percent: "Per cent of the rate", amount: "More or less an hour", override: "Another rate an hour" },
+  percent: "Per cent (negative: cheaper)",
+  value: "Amount an hour",
+  percentOf: (value: number) => `${value > 0 ? "+" : ""}${value} %`,
+  amountOf: (money: string, more: boolean) => `${more ? "+" : ""}${money} an hour`,
+  overrideOf: (money: string) => `${money} an hour instead`,
+  when: "When",
+  place: "Which courts",
+  places: { any: "All courts", indoor: "Indoor courts", outdoor: "Outdoor courts" },
+  weekdays: "Days (none: every day)",
+  from: "From (empty: all day)",
+  until: "Until",
+  priority: "Order (the higher comes first)",
+  some: "certain courts",
+  more: "other conditions too",
+  always: "always",
+  remove: "Retire",
+  removeText: "The rule changes no price any more. What is booked keeps its price.",
+} as const
