@@ -17,7 +17,7 @@ FIGURES = {
     "reads": 2,
     "large": 3,
     "redis": 2,
-    "mails": 1,
+    "mails": 2,
     "waiting": 1,
     "live": 17 if nchan.installed() else 11,
 }

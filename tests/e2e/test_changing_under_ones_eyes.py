@@ -58,7 +58,8 @@ async def test_a_closed_court_is_waited_for_and_the_board_says_where_one_stands(
     assert await axe(page) == []
     async with site.client("staff") as staff:
         (await staff.delete(closure, headers={"If-Match": '"1"'})).raise_for_status()
-    await expect(cell(page, 6, "08:00")).to_have_attribute("data-looks", "held")  # no worker is there to offer it
+    # No worker is there to offer it, and it is theirs already.
+    await expect(cell(page, 6, "08:00")).to_have_accessible_name("08:00–09:00, Held for you")
     await expect(cell(page, 6, "08:00").locator("[data-place]")).to_have_count(0)
 
 
