@@ -51,7 +51,7 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 # Whether the process lives. Whether it may get requests is /health/ready, for what stands in front.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/health/live', timeout=4)"]
+    CMD ["python", "-c", "import os, ssl, urllib.request as u; s = 's' if os.environ.get('TLS_CERT') else ''; u.urlopen(f'http{s}://127.0.0.1:{os.environ[\"PORT\"]}/health/live', timeout=4, context=ssl._create_unverified_context() if s else None)"]
 CMD ["courtside", "serve"]
 
 # -- the same, with Postgres' own programs for backups -------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -236,9 +238,23 @@ async def test_the_server_speaks_tls_with_a_certificate_of_its_own(
             async with websockets.connect(f"wss://localhost:{port}/ws/grid", ssl=trusting) as socket:
                 await socket.send('{"t":"hello","topics":[]}')
                 assert '"welcome"' in str(await asyncio.wait_for(socket.recv(), 10))
+            for scheme, healthy in ((tls, True), ({"TLS_CERT": ""}, False)):
+                asking = await asyncio.create_subprocess_exec(
+                    *image_health(), env=env | scheme, stderr=subprocess.DEVNULL
+                )
+                assert (await asking.wait() == 0) is healthy
         finally:
             process.terminate()
     assert process.returncode == 0
+
+
+def image_health() -> list[str]:
+    """The command by which a container of the image is asked whether it is well."""
+    found = re.search(r"HEALTHCHECK .*\\\n\s+CMD (\[.*\])", (REPOSITORY / "Dockerfile").read_text())
+    assert found
+    command: list[str] = json.loads(found[1])
+    assert command[0] == "python"
+    return [sys.executable, *command[1:]]
 
 
 async def _first_answer(client: httpx.AsyncClient, process: subprocess.Popen[bytes]) -> httpx.Response:
