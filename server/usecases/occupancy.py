@@ -85,9 +85,12 @@ class Occupancy:
     async def _read(self, keys: Sequence[Key]) -> dict[Key, DayState | None]:
         states: dict[Key, DayState | None] = dict.fromkeys(keys)
         async with acquire(self._context.pool) as conn:
+            # What was kept before the marks were read. What this process commits meanwhile may add as much to a sum as
+            # somebody else's change that the marks have seen: the sums would be equal, and the states not.
+            known = {key: self._kept.get(key) for key in keys}
             marks = await sql.list_marks(conn, keys)
             for key, mark in marks.items():
-                state = self._kept.get(key)
+                state = known[key]
                 if state is None or (*state.mark, state.total) != mark:
                     # Another configuration may have another zone or other units: its days are read afresh.
                     same = state is not None and state.mark == mark[:2]
@@ -95,8 +98,9 @@ class Occupancy:
                     if state is None:
                         continue
                     self._kept[key] = state
-                self._kept.move_to_end(key)
                 states[key] = state
+                if key in self._kept:
+                    self._kept.move_to_end(key)
         while len(self._kept) > KEPT_DAYS:
             self._kept.popitem(last=False)
         return states

@@ -86,6 +86,25 @@ async def test_a_booking_of_another_process_is_read(house: House, days_read: lis
     await other.close()
 
 
+async def test_a_booking_of_this_process_while_a_question_runs_hides_none_of_another(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player, other = await house.player(), house.another_process()
+    await kept(house)
+    await other.book(player, "10:00", "11:00")
+    marks = sql.list_marks
+
+    async def and_then_a_booking(conn: Any, keys: Any) -> Any:
+        seen = await marks(conn, keys)
+        monkeypatch.setattr(sql, "list_marks", marks)
+        await house.book(player, "11:00", "12:00", court_id=house.courts[1])
+        return seen
+
+    monkeypatch.setattr(sql, "list_marks", and_then_a_booking)
+    # One change of another court each: the sum that the question saw is the sum of what this process knows now.
+    assert shown(await kept(house)) == shown(await afresh(house))
+
+
 async def test_a_booking_over_midnight_is_carried_to_both_days(house: House, days_read: list[date]) -> None:
     await house.context.pool.execute("UPDATE opening_hours SET closes = 1560 WHERE club_id = $1", house.club_id)
     player, tomorrow = await house.player(), DAY + timedelta(days=1)
