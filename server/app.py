@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from argon2 import PasswordHasher
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.middleware import DefineMiddleware
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
-from server.context import Clock, Context, system_clock
+from server.context import HASHER, Clock, Context, system_clock
 from server.domain.effects import Settlement, concerns_of
 from server.edge import (
     admin,
@@ -185,6 +186,7 @@ def create_app(
     settings: Settings | None = None,
     *,
     clock: Clock = system_clock,
+    hasher: PasswordHasher = HASHER,
     pace: Pace | None = None,
     page_folder: Path = page.PAGE,
 ) -> Litestar:
@@ -199,7 +201,7 @@ def create_app(
     @asynccontextmanager
     async def keep_context(app: Litestar) -> AsyncIterator[None]:
         with tracing(settings, "courtside-server"):
-            async with _context(app, settings, clock):
+            async with _context(app, settings, clock, hasher):
                 yield
 
     return Application(
@@ -226,7 +228,7 @@ def create_app(
 
 
 @asynccontextmanager
-async def _context(app: Litestar, settings: Settings, clock: Clock) -> AsyncIterator[None]:
+async def _context(app: Litestar, settings: Settings, clock: Clock, hasher: PasswordHasher) -> AsyncIterator[None]:
     """Keep pool, Redis and what belongs to them while the app runs. Neither server needs to be there at the start."""
     try:
         pool = await create_pool(settings)
@@ -234,7 +236,7 @@ async def _context(app: Litestar, settings: Settings, clock: Clock) -> AsyncIter
         log.warning("database_away", error=f"{type(error).__name__}: {error}")
         pool = await create_pool(settings, lazy=True)
     client = create_redis(settings)
-    app.state.context = Context(settings=settings, pool=pool, redis=client, clock=clock)
+    app.state.context = Context(settings=settings, pool=pool, redis=client, clock=clock, hasher=hasher)
     app.state.database_check = DatabaseCheck(app.state.context)
     app.state.rate_limiter = RateLimiter(client) if settings.rate_limit_per_minute else None
     if settings.rate_limit_per_minute:

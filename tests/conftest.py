@@ -7,6 +7,7 @@ instead of the embedded ones. Each run makes one migrated template; each test ge
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 import shutil
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from argon2 import PasswordHasher
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
@@ -35,6 +37,9 @@ from tests.blocks import blocks as blocks  # noqa: PLC0414 - a fixture
 
 MORNING = datetime(2031, 5, 14, 9, 0, tzinfo=UTC)
 """When tests take place: a Wednesday, 10:00 in London."""
+
+QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""argon2id at its cheapest: most tests want a password and not its cost. Those of the cost take the real one."""
 
 SERVER_OF_THE_RUN = "COURTSIDE_TEST_SERVER"
 """How pytest-xdist's controller tells its workers the database server that it started."""
@@ -90,6 +95,9 @@ def start_server() -> DatabaseServer:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Make what the page's tests need as `make test` does, for whoever runs pytest by itself. Quick where it is there."""
+    # Modules and tests are there to stay: the collector need not look through them again and again, as in a server.
+    gc.collect()
+    gc.freeze()
     wanted = any("page_tools" in item.keywords for item in session.items)
     if wanted and not session.config.option.collectonly:
         ops = Path(__file__).resolve().parents[1] / "ops"
@@ -216,5 +224,5 @@ async def conn(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[asyncpg.Conn
 @pytest.fixture
 async def context(settings: Settings, pool: asyncpg.Pool[asyncpg.Record], clock: FrozenClock) -> AsyncIterator[Context]:
     redis = Redis.from_url(settings.redis_url)
-    yield Context(settings=settings, pool=pool, redis=redis, clock=clock)
+    yield Context(settings=settings, pool=pool, redis=redis, clock=clock, hasher=QUICK_HASHER)
     await redis.aclose()

@@ -48,7 +48,7 @@ async def register(context: Context, *, email: str, password: str, name: str) ->
     account already is told so by mail. Raises `InvalidRequest`, `Unavailable`.
     """
     email, password, name = normal_email(email), chosen_password(password), normal_name(name)
-    password_hash = await hash_password(password)
+    password_hash = await hash_password(context, password)
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
         user_id = await sql.insert_user(
@@ -125,7 +125,7 @@ async def reset(context: Context, *, token: str, password: str) -> int:
     Raises `InvalidLink`, `InvalidRequest`, `Unavailable`.
     """
     password = chosen_password(password)
-    password_hash = await hash_password(password)
+    password_hash = await hash_password(context, password)
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
         # The account first, as everywhere: a change of the password takes it, then voids the links.
@@ -160,10 +160,12 @@ async def change_password(
     new_password = chosen_password(new_password, field="new_password")
     async with acquire(context.pool) as conn:
         account = await sql.fetch_account(conn, user_id)
-    matches = await match_passwords(typed_password(old_password), [account["password_hash"] if account else None])
+    matches = await match_passwords(
+        context, typed_password(old_password), [account["password_hash"] if account else None]
+    )
     if account is None or matches != [True]:
         raise BadCredentials("The old password is not right.")
-    password_hash = await hash_password(new_password)
+    password_hash = await hash_password(context, new_password)
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
         locked = await _lock_active(conn, user_id)
@@ -228,7 +230,7 @@ async def create_admin(context: Context, *, email: str, password: str, name: str
     the first one and becomes its admin. Raises `InvalidRequest`, `Unavailable`.
     """
     email, password, name = normal_email(email), chosen_password(password), normal_name(name)
-    password_hash = await hash_password(password)
+    password_hash = await hash_password(context, password)
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
         accounts = await sql.list_login_accounts(conn, email)

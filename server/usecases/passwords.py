@@ -7,12 +7,14 @@ import base64
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from server.context import Context
 from server.domain.accounts import normal_password
 from server.domain.errors import InvalidRequest, Unavailable
 
@@ -23,23 +25,17 @@ NO_PASSWORD = "!"  # noqa: S105 - what stands in place of a hash where no passwo
 
 T = TypeVar("T")
 
-# OWASP's recommendation for argon2id (19 MiB, 2 passes, 1 lane): 20 ms. RFC 9106's 64 MiB and 4 lanes take 60 ms
-# on the cores that the bookings need too.
-_hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-
 # One for the process, because what it guards, the cores, is one too. Threads begin with the first job.
 _threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="argon2")
 _waiting = 0
 
 
-def _unmatchable() -> str:
-    """A hash that costs as much to verify as a real one and that no password has."""
+@cache
+def _unmatchable(hasher: PasswordHasher) -> str:
+    """A hash that costs as much to verify as one of the hasher's and that no password has."""
     salt, digest = (base64.b64encode(os.urandom(size)).decode().rstrip("=") for size in (16, 32))
-    cost = f"m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
+    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
     return f"$argon2id$v=19${cost}${salt}${digest}"
-
-
-_DUMMY = _unmatchable()
 
 
 def _read_common() -> frozenset[str]:
@@ -62,30 +58,30 @@ def chosen_password(password: str, *, field: str = "password") -> str:
     return password
 
 
-async def hash_password(password: str) -> str:
+async def hash_password(context: Context, password: str) -> str:
     """The argon2id hash of a normalised password. Raises `Unavailable` when too many wait already."""
-    return await _in_thread(lambda: _hasher.hash(password))
+    return await _in_thread(lambda: context.hasher.hash(password))
 
 
-async def match_passwords(password: str | None, hashes: Sequence[str | None]) -> list[bool]:
+async def match_passwords(context: Context, password: str | None, hashes: Sequence[str | None]) -> list[bool]:
     """Which of the hashes are the password's.
 
     Always as many verifications as there are entries: one that is missing (None, `NO_PASSWORD`) or a password
     that nobody can have (None) costs the same as any other, so that time tells nothing.
     Raises `Unavailable` when too many wait already.
     """
-    return await _in_thread(lambda: [_matches(password, one) for one in hashes])
+    return await _in_thread(lambda: [_matches(context.hasher, password, one) for one in hashes])
 
 
-def is_outdated(password_hash: str) -> bool:
+def is_outdated(context: Context, password_hash: str) -> bool:
     """Whether a hash was made with other parameters than today's."""
-    return _hasher.check_needs_rehash(password_hash)
+    return context.hasher.check_needs_rehash(password_hash)
 
 
-def _matches(password: str | None, password_hash: str | None) -> bool:
+def _matches(hasher: PasswordHasher, password: str | None, password_hash: str | None) -> bool:
     real = password is not None and password_hash is not None and password_hash != NO_PASSWORD
     try:
-        _hasher.verify(password_hash if real and password_hash else _DUMMY, password or "")
+        hasher.verify(password_hash if real and password_hash else _unmatchable(hasher), password or "")
     except (VerificationError, InvalidHashError):
         return False
     return real

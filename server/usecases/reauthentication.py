@@ -29,7 +29,7 @@ async def confirm_identity(context: Context, claims: Claims, password: str | Non
         return
     async with acquire(context.pool) as conn:
         account = await accounts.fetch_account(conn, claims.user_id)
-    matches = await match_passwords(typed_password(password), [account["password_hash"] if account else None])
+    matches = await match_passwords(context, typed_password(password), [account["password_hash"] if account else None])
     if matches != [True]:
         raise BadCredentials("The password is not right.")
 

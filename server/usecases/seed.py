@@ -75,7 +75,7 @@ async def seed_demo(context: Context) -> None:
     # Hashed before the lock: argon2 takes its time on purpose.
     async with acquire(context.pool) as conn:
         missing = await _missing_accounts(conn)
-    hashes = {email: await hash_password(normal_password(DEMO_PASSWORD)) for email in missing}
+    hashes = {email: await hash_password(context, normal_password(DEMO_PASSWORD)) for email in missing}
     async with acquire(context.pool) as conn, conn.transaction():
         await lock_installation(conn)
         club_id = await fetch_club_by_slug(conn, RIVERSIDE.slug)

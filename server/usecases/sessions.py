@@ -74,7 +74,7 @@ async def login(
     password_or_none = typed_password(password)
     # Always two, so that time tells neither whether the address is known nor what it is known as.
     matches = await match_passwords(
-        password_or_none, [row["password_hash"] if row else None for row in (confirmed, pending)]
+        context, password_or_none, [row["password_hash"] if row else None for row in (confirmed, pending)]
     )
     account = confirmed if matches[0] else pending if matches[1] else None
     if account is None or password_or_none is None:
@@ -82,7 +82,7 @@ async def login(
     if account["demo"] and not (from_here and context.settings.on_loopback):
         # Its password is public, so this gives nothing away.
         raise BadCredentials("Demo accounts log in only over the loopback address of a server that is bound to it.")
-    renewed = await hash_password(password_or_none) if is_outdated(account["password_hash"]) else None
+    renewed = await hash_password(context, password_or_none) if is_outdated(context, account["password_hash"]) else None
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
         locked = await accounts.lock_account(conn, account["id"])

@@ -100,7 +100,7 @@ async def create_user(
     email, name, tier = normal_email(email), normal_name(name), _normal_tier(tier)
     if role != "player":
         _require_admin(actor, club_id)
-    password_hash = NO_PASSWORD if password is None else await hash_password(chosen_password(password))
+    password_hash = NO_PASSWORD if password is None else await hash_password(context, chosen_password(password))
     now = context.clock()
     async with acquire(context.pool) as conn, conn.transaction():
         known = next((row for row in await accounts.list_login_accounts(conn, email) if row["verified_at"]), None)

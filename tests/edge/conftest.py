@@ -21,7 +21,7 @@ from litestar import Litestar
 from server.app import create_app
 from server.embedded.process import free_port
 from server.settings import Settings
-from tests.conftest import BASE_SETTINGS, FrozenClock, administer, named
+from tests.conftest import BASE_SETTINGS, QUICK_HASHER, FrozenClock, administer, named
 from tests.edge.demo import Demo, People, furnish
 from tests.edge.serving import client_of, running
 
@@ -37,7 +37,7 @@ async def start_app(clock: FrozenClock, database_url: str) -> AsyncIterator[Star
     async with AsyncExitStack() as stack:
 
         async def start(settings: Settings, *, address: str = "127.0.0.1") -> httpx.AsyncClient:
-            app = create_app(settings, clock=clock)
+            app = create_app(settings, clock=clock, hasher=QUICK_HASHER)
             await stack.enter_async_context(running(app))
             return await stack.enter_async_context(client_of(app, address=address))
 
@@ -47,7 +47,7 @@ async def start_app(clock: FrozenClock, database_url: str) -> AsyncIterator[Star
 @pytest.fixture
 async def app(settings: Settings, clock: FrozenClock) -> AsyncIterator[Litestar]:
     """The app on the test's database and Valkey, started. The rate limits are off."""
-    made = create_app(settings, clock=clock)
+    made = create_app(settings, clock=clock, hasher=QUICK_HASHER)
     async with running(made):
         yield made
 

@@ -11,7 +11,7 @@ import httpx
 from server.app import create_app
 from server.settings import Settings
 from server.usecases.seed import DEMO_ACCOUNTS, DEMO_PASSWORD, seed_demo
-from tests.conftest import FrozenClock
+from tests.conftest import QUICK_HASHER, FrozenClock
 from tests.edge.serving import client_of, running
 from tests.edge.staff import Person
 
@@ -30,7 +30,7 @@ class Demo:
 
 async def furnish(settings: Settings) -> dict[str, str]:
     """Seed the demo on an empty database and log everybody in."""
-    app = create_app(settings, clock=FrozenClock())
+    app = create_app(settings, clock=FrozenClock(), hasher=QUICK_HASHER)
     async with running(app), client_of(app) as client:
         await seed_demo(app.state.context)
         tokens = {}

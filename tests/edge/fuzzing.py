@@ -18,7 +18,7 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from server.app import create_app
 from server.settings import Settings
-from tests.conftest import FrozenClock
+from tests.conftest import QUICK_HASHER, FrozenClock
 from tests.edge.serving import running
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ def session_of(there: Background, settings: Settings) -> Iterator[requests.Sessi
     started = threading.Event()
 
     async def live() -> None:
-        app = create_app(settings, clock=FrozenClock())
+        app = create_app(settings, clock=FrozenClock(), hasher=QUICK_HASHER)
         async with running(app):
             # What an app says in its first moments is said by then. This loop also runs between the parts of a test,
             # where pytest catches nothing: it would stand amid the dots.

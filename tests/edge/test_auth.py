@@ -16,6 +16,7 @@ from litestar import Litestar
 from litestar.connection import ASGIConnection
 from litestar.routes import ASGIRoute, HTTPRoute, WebSocketRoute
 
+from server.app import create_app
 from server.context import Context
 from server.domain.catalogue import Catalogue, Policy
 from server.domain.errors import NotFound, Unauthenticated
@@ -26,6 +27,7 @@ from server.settings import Settings
 from server.usecases import accounts
 from tests.conftest import FrozenClock
 from tests.edge.conftest import StartApp
+from tests.edge.serving import client_of, running
 from tests.usecases.people import PASSWORD, last_token, make_club, make_player
 
 ANN = "ann@example.com"
@@ -60,6 +62,14 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
 
 
 # -- sessions ------------------------------------------------------------------------------------------------
+
+
+async def test_an_app_that_is_told_nothing_else_hashes_at_the_real_cost(settings: Settings, clock: FrozenClock) -> None:
+    app = create_app(settings, clock=clock)
+    async with running(app), client_of(app) as client:
+        assert (await register(client)).status_code == 202
+        kept: str = await app.state.context.pool.fetchval("SELECT password_hash FROM users")
+    assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 async def test_who_registers_logs_in_and_is_known(client: httpx.AsyncClient, context: Context) -> None:

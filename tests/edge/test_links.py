@@ -13,7 +13,7 @@ from litestar import Litestar
 from server.app import create_app
 from server.context import Context
 from server.settings import Settings
-from tests.conftest import FrozenClock
+from tests.conftest import QUICK_HASHER, FrozenClock
 from tests.edge.serving import running
 from tests.usecases.people import PASSWORD, last_token, register
 
@@ -21,7 +21,7 @@ from tests.usecases.people import PASSWORD, last_token, register
 @pytest.fixture
 async def app(settings: Settings, clock: FrozenClock, tmp_path: Path) -> AsyncIterator[Litestar]:
     """The app without the page, started."""
-    made = create_app(settings, clock=clock, page_folder=tmp_path / "nowhere")
+    made = create_app(settings, clock=clock, hasher=QUICK_HASHER, page_folder=tmp_path / "nowhere")
     async with running(made):
         yield made
 

@@ -22,7 +22,7 @@ from server.usecases.housekeeping import clear_away
 from server.usecases.sealing import reseal, unseal
 from server.usecases.seed import DEMO_PASSWORD
 from server.usecases.totp import FAILING_SPAN, MOST_FAILURES, RECOVERY_CODES
-from tests.conftest import FrozenClock
+from tests.conftest import QUICK_HASHER, FrozenClock
 from tests.edge.demo import Demo, People
 from tests.edge.serving import client_of, running
 from tests.edge.staff import Person, problem
@@ -234,7 +234,7 @@ async def test_without_its_key_a_recovery_code_lets_in_and_nobody_is_barred(
 ) -> None:
     phone, codes = await enrol(people.staff, clock)
     clock.advance(STEP)
-    made = create_app(replace(settings, jwt_secret=secrets.token_hex(32)), clock=clock)
+    made = create_app(replace(settings, jwt_secret=secrets.token_hex(32)), clock=clock, hasher=QUICK_HASHER)
     async with running(made), client_of(made) as client:
         for _ in range(MOST_FAILURES + 1):
             answer = await login(client, totp=phone.code())
@@ -246,7 +246,7 @@ async def test_without_its_key_a_recovery_code_lets_in_and_nobody_is_barred(
 async def enters(settings: Settings, clock: FrozenClock, phone: Phone) -> bool:
     """Whether the phone's next code lets staff in where these settings hold."""
     clock.advance(STEP)
-    made = create_app(settings, clock=clock)
+    made = create_app(settings, clock=clock, hasher=QUICK_HASHER)
     async with running(made), client_of(made) as client:
         return (await login(client, totp=phone.code())).status_code == 200
 
@@ -257,7 +257,7 @@ async def enters(settings: Settings, clock: FrozenClock, phone: Phone) -> bool:
 async def test_where_it_is_required_staff_are_players_until_they_have_it(
     settings: Settings, demo: Demo, clock: FrozenClock
 ) -> None:
-    made = create_app(replace(settings, require_staff_totp=True), clock=clock)
+    made = create_app(replace(settings, require_staff_totp=True), clock=clock, hasher=QUICK_HASHER)
     async with running(made), client_of(made) as client:
         staff, player = Person(client, demo.tokens["staff"]), Person(client, demo.tokens["player"])
         assert problem(await staff.ask("GET", "/api/admin/users"))[:2] == (403, "totp_enrolment_required")

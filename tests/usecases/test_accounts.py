@@ -137,6 +137,8 @@ async def test_a_password_is_the_same_however_the_keyboard_composes_it(context: 
 
 
 async def test_every_login_costs_two_verifications(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    # With the hasher that a context has where nobody gives it another.
+    context = Context(context.settings, context.pool, context.redis, context.clock)
     counted: list[str] = []
     verify = PasswordHasher.verify
 
@@ -159,13 +161,17 @@ async def test_every_login_costs_two_verifications(context: Context, monkeypatch
             else:
                 await log_in(context, password, email)
             assert counted == ["m=19456,t=2,p=1"] * 2
+    kept = await context.pool.fetch("SELECT password_hash FROM users")
+    assert {row["password_hash"].split("$")[3] for row in kept} == {"m=19456,t=2,p=1"}
 
 
 async def test_a_rush_of_logins_is_sent_away_and_not_kept(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "MAX_WAITING", 2)
-    outcomes = await asyncio.gather(*(passwords.hash_password(PASSWORD) for _ in range(5)), return_exceptions=True)
+    outcomes = await asyncio.gather(
+        *(passwords.hash_password(context, PASSWORD) for _ in range(5)), return_exceptions=True
+    )
     assert [isinstance(outcome, Unavailable) for outcome in outcomes] == [False, False, True, True, True]
-    await passwords.hash_password(PASSWORD)
+    await passwords.hash_password(context, PASSWORD)
 
 
 async def test_a_hash_with_old_parameters_is_renewed_by_a_login(context: Context) -> None:
@@ -173,7 +179,7 @@ async def test_a_hash_with_old_parameters_is_renewed_by_a_login(context: Context
     old = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
     await context.pool.execute("UPDATE users SET password_hash = $2 WHERE id = $1", session.account.id, old)
     await log_in(context)
-    assert not passwords.is_outdated((await user_row(context, session.account.id))["password_hash"])
+    assert not passwords.is_outdated(context, (await user_row(context, session.account.id))["password_hash"])
     await log_in(context)
 
 

@@ -58,7 +58,7 @@ async def test_the_same_with_something_of_ones_own_is_taken(context: Context) ->
 
 async def test_who_has_such_a_password_already_logs_in_as_before(context: Context) -> None:
     user_id = (await make_player(context, ANN)).account.id
-    common = await passwords.hash_password("password1")
+    common = await passwords.hash_password(context, "password1")
     await context.pool.execute("UPDATE users SET password_hash = $2 WHERE id = $1", user_id, common)
     assert (await sessions.login(context, email=ANN, password="password1")).account.id == user_id
 

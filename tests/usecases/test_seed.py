@@ -70,7 +70,7 @@ async def test_the_accounts_can_log_in_and_are_marked_as_demo(context: Context, 
     )
     assert [(row["email"], row["role"]) for row in rows] == [(email, role) for email, _, role in seed.DEMO_ACCOUNTS]
     assert all(row["demo"] and row["verified_at"] for row in rows)
-    assert all(await match_passwords(seed.DEMO_PASSWORD, [row["password_hash"] for row in rows]))
+    assert all(await match_passwords(context, seed.DEMO_PASSWORD, [row["password_hash"] for row in rows]))
 
 
 async def test_two_processes_that_seed_at_once_make_one_club(context: Context, pool: Pool) -> None:
