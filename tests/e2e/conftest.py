@@ -237,7 +237,8 @@ async def visitor(browse: Browse) -> Browsing:
 
 async def axe(page: Page) -> list[str]:
     """What axe finds wrong with the page as it is shown, a line each."""
-    await page.evaluate(AXE.read_text())  # by the debugger, which the page's policy does not bind
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(AXE.read_text())  # by the debugger, which the page's policy does not bind
     found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     return [
         f"{violation['id']}: {node['html']}: {node['failureSummary']}"

@@ -16,10 +16,13 @@ PICTURES = os.environ.get("COURTSIDE_PICTURES")
 
 DAY = days_ahead(9)
 OUTSIDE = """
-document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("body *")]
-  .filter(part => part.getBoundingClientRect().right > innerWidth).map(part => part.outerHTML)
+document.documentElement.scrollWidth <= innerWidth ? [] : [
+  `${document.documentElement.scrollWidth} pixels of ${innerWidth}`,
+  ...[...document.querySelectorAll("body *")]
+    .filter(part => part.getBoundingClientRect().right > innerWidth).map(part => part.outerHTML)
+]
 """
-"""What sticks out of the window at the right."""
+"""How wide the page is if that is more than the window, and what sticks out; a text may, alone, without its element."""
 
 
 async def book(site: Site, who: str, start: str, end: str, *, court: int = 5, **more: Any) -> dict[str, Any]:
@@ -82,7 +85,9 @@ async def test_the_desk_sees_who_comes_live_finds_them_and_cancels(browse: Brows
     await expect(page.get_by_role("row").filter(has_text="18:00–19:30")).to_contain_text("cancelled")
 
 
-async def test_what_staff_book_for_somebody_on_the_board_is_in_that_persons_list(browse: Browse, site: Site) -> None:
+async def test_what_staff_book_for_somebody_they_find_on_the_board_is_in_that_persons_list(
+    browse: Browse, site: Site
+) -> None:
     user = await browse()
     page = await user.open("/login?next=%2Fbookings")
     await page.get_by_label("E-mail address").fill("user@example.com")
@@ -90,8 +95,14 @@ async def test_what_staff_book_for_somebody_on_the_board_is_in_that_persons_list
     await page.get_by_role("button", name="Sign in").click()
     await page.get_by_text("You have no court booked.").wait_for()
     staff = await browse()
+    staff.expect("status of 422")
     desk = await at(staff, chosen(3, "10:00", "11:00"))
     drawer = desk.get_by_role("dialog")
+    await drawer.get_by_label("For whom").fill("nobody")
+    await expect(drawer).to_contain_text("No member is called so.")
+    await expect(drawer.get_by_role("button", name="Book Court 3")).to_be_disabled()
+    await drawer.get_by_label("For whom").fill("nobody@example.com")
+    await expect(drawer.get_by_role("alert")).to_contain_text("There is nobody with that address.")
     await drawer.get_by_label("For whom").fill("uma")
     await drawer.get_by_role("button", name="Uma User").click()
     await expect(drawer).to_contain_text("For Uma User")
@@ -113,23 +124,13 @@ async def test_what_staff_book_for_somebody_on_the_board_is_in_that_persons_list
     await expect(page.get_by_role("listitem").filter(has_text="12:00–13:00")).to_contain_text("Court 3")
 
 
-async def test_an_address_that_nobody_has_is_refused_in_words(browse: Browse, site: Site) -> None:
-    staff = await browse()
-    staff.expect("status of 422")
-    desk = await at(staff, chosen(4, "10:00", "11:00"))
-    drawer = desk.get_by_role("dialog")
-    await drawer.get_by_label("For whom").fill("nobody")
-    await expect(drawer).to_contain_text("No member is called so.")
-    await expect(drawer.get_by_role("button", name="Book Court 4")).to_be_disabled()
-    await drawer.get_by_label("For whom").fill("nobody@example.com")
-    await expect(drawer.get_by_role("alert")).to_contain_text("There is nobody with that address.")
-
-
 async def test_the_desk_fits_a_phone_in_the_dark_and_large_text(browse: Browse, site: Site) -> None:
-    await book(site, "player2", "20:00", "21:00", equipment=[{"equipment_id": 3, "quantity": 1}])
+    # More than a hundred pounds: the widest price that there will be.
+    more = {"coach_id": 1, "equipment": [{"equipment_id": 3, "quantity": 1}]}
+    await book(site, "player2", "20:00", "21:30", court=1, **more)
     staff = await browse(viewport=PHONE, color_scheme="dark")
     page = await at(staff, f"/admin?date={DAY}")
-    await expect(page.get_by_role("row").filter(has_text="20:00–21:00")).to_contain_text("1 × Shuttle pack")
+    await expect(page.get_by_role("row").filter(has_text="20:00–21:30")).to_contain_text("1 × Shuttle pack")
     if PICTURES:
         await page.screenshot(path=Path(PICTURES) / "desk-phone.png")
     await fits(page)
@@ -236,3 +237,92 @@ async def test_a_price_rule_that_is_changed_changes_the_price_in_the_drawer(brow
     await fits(page)
     await sheet.get_by_role("button", name="Save").click()
     await expect(page.get_by_role("row").filter(has_text="Racket")).to_contain_text("£4.50")
+
+
+async def test_courts_and_coaches_are_set_up_on_a_phone_and_appear_on_another_browsers_board(
+    visitor: Browsing, browse: Browse, site: Site
+) -> None:
+    board = await visitor.open(f"/?date={days_ahead(10)}")
+    await board.get_by_text("Court 6").first.wait_for()
+    staff = await browse(viewport=PHONE)
+    page = await at(staff, "/admin/courts")
+    await page.get_by_role("button", name="Add a court").click()
+    sheet = page.get_by_role("dialog")
+    await sheet.get_by_label("Name").fill("Court 7")
+    await sheet.get_by_label("Sport").fill("squash")
+    await sheet.get_by_label("Rate an hour").fill("18.50")
+    await sheet.get_by_label("At most").fill("90")
+    await fits(page)
+    await sheet.get_by_role("button", name="Save").click()
+    row = page.get_by_role("row").filter(has_text="Court 7")
+    for shown in ("squash", "Indoor", "£18.50", "at most 90 min"):
+        await expect(row).to_contain_text(shown)
+    await board.get_by_text("Court 7").first.wait_for()
+
+    await row.get_by_role("button", name="Change: Court 7").click()
+    await sheet.get_by_label("Where").select_option("Outdoor")
+    await sheet.get_by_label("At most").fill("")
+    await sheet.get_by_role("button", name="Save").click()
+    await expect(row).to_contain_text("as the club has them")
+    await expect(row).to_contain_text("Outdoor")
+    await fits(page)
+    await row.get_by_role("button", name="Retire: Court 7").click()
+    await sheet.get_by_role("button", name="Retire").click()
+    await expect(row).to_have_count(0)
+    await expect(board.get_by_text("Court 7")).to_have_count(0)
+
+    await page.goto(f"{site.url}/admin/coaches")
+    await page.get_by_role("button", name="Add a coach").click()
+    await sheet.get_by_label("Name").fill("Coach Kit Marlow")
+    await sheet.get_by_label("Rate an hour").fill("35")
+    for day in ("Tuesday", "Wednesday"):
+        await sheet.get_by_role("button", name=f"Add hours: {day}").click()
+        await sheet.get_by_label(f"{day}: closes").fill("12:00")
+    await fits(page)
+    await sheet.get_by_role("button", name="Save").click()
+    coach = page.get_by_role("row").filter(has_text="Coach Kit Marlow")
+    await expect(coach).to_contain_text("Tue–Wed 08:00–12:00")
+    await coach.get_by_role("button", name="Retire: Coach Kit Marlow").click()
+    await sheet.get_by_role("button", name="Retire").click()
+    await expect(coach).to_have_count(0)
+
+
+async def test_people_are_added_found_made_staff_by_administrators_alone_and_suspended_and_use_is_told(
+    browse: Browse, site: Site
+) -> None:
+    staff = await browse()
+    page = await at(staff, "/admin/people")
+    await page.get_by_role("button", name="Add somebody").click()
+    sheet = page.get_by_role("dialog")
+    await sheet.get_by_label("E-mail address").fill("nora@example.com")
+    await sheet.get_by_label("Name").fill("Nora New")
+    await expect(sheet.get_by_label("Role")).to_have_count(0)
+    await sheet.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("button", name="Change: Nora New")).to_be_visible()
+    await expect(page.get_by_role("row").filter(has_text="admin@courtside.example")).to_be_visible()
+    await expect(
+        page.get_by_role("row").filter(has_text="admin@courtside.example").get_by_role("button")
+    ).to_have_count(0)
+
+    admin = await browse(viewport=PHONE, color_scheme="dark")
+    page = await at(admin, "/admin/people", "admin")
+    await page.get_by_label("Find by name or address").fill("NORA")
+    row = page.get_by_role("row").filter(has_text="nora@example.com")
+    await expect(page.get_by_role("row").filter(has_text="@")).to_have_count(1)
+    await row.get_by_role("button", name="Change: Nora New").click()
+    sheet = page.get_by_role("dialog")
+    await sheet.get_by_label("Role").select_option("Staff")
+    await sheet.get_by_label("Suspended in this club").check()
+    await fits(page)
+    await sheet.get_by_role("button", name="Save").click()
+    for shown in ("Staff", "Suspended", "Address not confirmed"):
+        await expect(row).to_contain_text(shown)
+    await fits(page)
+
+    await book(site, "player2", "14:00", "15:30", court=4)
+    await page.goto(f"{site.url}/admin/usage")
+    await page.get_by_label("To", exact=True).fill(DAY)
+    used = page.get_by_role("row").filter(has_text="Court 4")
+    await expect(used).to_contain_text("1.5")
+    await expect(page.get_by_role("row").filter(has_text="Mei Tanaka")).to_be_visible()
+    await fits(page)

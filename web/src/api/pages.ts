@@ -15,3 +15,8 @@ export async function allPages<Item>(fetchPage: (cursor: string | null) => Promi
   } while (cursor !== null)
   return items
 }
+
+/** Where a page of what is listed by number begins, in a query. */
+export function numbered(cursor: string | null) {
+  return { cursor: cursor === null ? null : Number(cursor), limit: 500 }
+}

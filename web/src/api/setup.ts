@@ -2,7 +2,7 @@
 
 import { api, content } from "./client"
 import { type Collection, ifMatch } from "./collections"
-import { allPages } from "./pages"
+import { allPages, numbered } from "./pages"
 import type { components } from "./schema"
 
 type Schemas = components["schemas"]
@@ -15,13 +15,11 @@ export type RuleDraft = Pick<
   "name" | "effect" | "value" | "priority" | "indoor" | "weekdays" | "from_time" | "to_time"
 >
 
-const place = (cursor: string | null) => ({ cursor: cursor === null ? null : Number(cursor), limit: 500 })
-
 export const pools: Collection<Pool, PoolDraft> = {
   name: "equipment",
   list: (club, signal) =>
     allPages<Pool>(async cursor =>
-      content(await api.GET("/api/admin/equipment", { params: { query: { club, ...place(cursor) } }, signal })),
+      content(await api.GET("/api/admin/equipment", { params: { query: { club, ...numbered(cursor) } }, signal })),
     ),
   create: (club, body) => api.POST("/api/admin/equipment", { params: { query: { club } }, body }),
   change: (_, item, body) => {
@@ -47,7 +45,7 @@ export const rules: Collection<Rule, RuleDraft> = {
   name: "pricing-rules",
   list: (club, signal) =>
     allPages<Rule>(async cursor =>
-      content(await api.GET("/api/admin/pricing-rules", { params: { query: { club, ...place(cursor) } }, signal })),
+      content(await api.GET("/api/admin/pricing-rules", { params: { query: { club, ...numbered(cursor) } }, signal })),
     ),
   create: (club, draft) =>
     api.POST("/api/admin/pricing-rules", { params: { query: { club } }, body: { ...ALWAYS, ...draft } }),

@@ -2,7 +2,9 @@
 
 import { atDesk, today } from "./desk"
 import { outboxWords } from "./outbox"
+import { coachesWords, courtsWords, peopleWords } from "./people"
 import { equipmentWords, pricesWords } from "./prices"
+import { usageWords } from "./reports"
 import { screensWords } from "./screens"
 import { closuresWords, hours, listing } from "./setup"
 
@@ -17,8 +19,12 @@ export const staff = {
   listing,
   closures: closuresWords,
   hours,
+  courts: courtsWords,
+  coaches: coachesWords,
+  people: peopleWords,
   equipment: equipmentWords,
   prices: pricesWords,
+  usage: usageWords,
   outbox: outboxWords,
   screens: screensWords,
 } as const

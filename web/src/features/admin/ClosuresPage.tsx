@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query"
+import { useMemo } from "react"
 import { type Club, type Court, courtsQuery } from "../../api/catalogue"
 import { type Closure, type ClosureDraft, closures } from "../../api/collections"
 import { Field } from "../../ui/Field"
@@ -31,8 +32,9 @@ type Draft = ClosureDraft & { readonly affected: number | null }
 
 function Closures({ club }: { club: Club }) {
   const { data: courts } = useQuery(courtsQuery(club.slug, club.config_version))
-  if (!courts) return null
-  return <Listing club={club} title={says.title} kind={kindOf(club, courts)} />
+  // The same form as long as the courts are: a new one would lose what is being typed.
+  const kind = useMemo(() => courts && kindOf(club, courts), [club, courts])
+  return kind ? <Listing club={club} title={says.title} kind={kind} /> : null
 }
 
 function kindOf(club: Club, courts: readonly Court[]): Kind<Closure, Draft> {

@@ -29,6 +29,8 @@ export interface Kind<Item extends Stored, Draft> {
   readonly nameOf: (item: Item) => string
   readonly empty: Draft
   readonly draftOf: (item: Item) => Draft
+  /** Whether whoever looks may change this one; if they may change any. */
+  readonly mayChange?: (item: Item) => boolean
   readonly Fields: (given: Drafting<Item, Draft>) => ReactNode
   /** What the button of the form says, if it depends on what is in it; null while it cannot be pressed. */
   readonly submitOf?: (draft: Draft, item: Item | null) => string | null
@@ -56,7 +58,7 @@ type Open<Item> =
 
 /** A list of things with what can be done about them: the one way in which staff set a club up. */
 export function Listing<Item extends Stored, Draft>({ club, title, kind, may = true }: Props<Item, Draft>) {
-  const { collection, columns, nameOf, says } = kind
+  const { collection, columns, nameOf, says, mayChange = () => true } = kind
   const queries = useQueryClient()
   const { data, error, refetch } = useQuery(collectionQuery(club.slug, collection))
   const [open, setOpen] = useState<Open<Item> | null>(null)
@@ -106,18 +108,25 @@ export function Listing<Item extends Stored, Draft>({ club, title, kind, may = t
           rows={data}
           keyOf={({ id }) => id}
           {...(may && {
-            actions: (item: Item) => (
-              <>
-                <Button aria-label={staff.listing.changeOf(nameOf(item))} onClick={() => show({ what: "edit", item })}>
-                  {staff.listing.change}
-                </Button>
-                {says.remove && (
-                  <Button aria-label={`${says.remove}: ${nameOf(item)}`} onClick={() => show({ what: "remove", item })}>
-                    {says.remove}
+            actions: (item: Item) =>
+              mayChange(item) && (
+                <>
+                  <Button
+                    aria-label={staff.listing.changeOf(nameOf(item))}
+                    onClick={() => show({ what: "edit", item })}
+                  >
+                    {staff.listing.change}
                   </Button>
-                )}
-              </>
-            ),
+                  {says.remove && (
+                    <Button
+                      aria-label={`${says.remove}: ${nameOf(item)}`}
+                      onClick={() => show({ what: "remove", item })}
+                    >
+                      {says.remove}
+                    </Button>
+                  )}
+                </>
+              ),
           })}
         />
       )}

@@ -5,6 +5,7 @@ import { staff } from "../../words/staff"
 import { type Kind, Listing } from "./Listing"
 import { RuleFields } from "./RuleFields"
 import { StaffPage } from "./StaffPage"
+import { daysInWords } from "./week"
 
 const says = staff.prices
 
@@ -71,7 +72,7 @@ function whenOf(rule: Rule): string {
   const parts = [
     place,
     rule.court_ids.length > 0 && says.some,
-    rule.weekdays.map(day => staff.hours.short[day]).join(", "),
+    daysInWords(rule.weekdays),
     rule.from_time && `${rule.from_time}–${rule.to_time}`,
     (others || rule.tiers.length > 0) && says.more,
   ]

@@ -76,7 +76,7 @@ export function RuleFields({ club, draft, set, problem }: Drafting<Rule, RuleDra
         chosen={draft.weekdays ?? []}
         onChange={weekdays => set({ weekdays })}
       />
-      <div className={styles["pair"]}>
+      <div className={styles["few"]}>
         {(["from_time", "to_time"] as const).map(end => (
           <Field
             key={end}

@@ -9,8 +9,12 @@ const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
   ["/admin", later("TodayPage", () => import("./TodayPage"))],
   ["/admin/closures", later("ClosuresPage", () => import("./ClosuresPage"))],
   ["/admin/hours", later("HoursPage", () => import("./HoursPage"))],
+  ["/admin/courts", later("CourtsPage", () => import("./CourtsPage"))],
+  ["/admin/coaches", later("CoachesPage", () => import("./CoachesPage"))],
   ["/admin/equipment", later("EquipmentPage", () => import("./EquipmentPage"))],
   ["/admin/prices", later("PricesPage", () => import("./PricesPage"))],
+  ["/admin/people", later("PeoplePage", () => import("./PeoplePage"))],
+  ["/admin/usage", later("UsagePage", () => import("./UsagePage"))],
   ["/admin/outbox", later("OutboxPage", () => import("./OutboxPage"))],
   ["/admin/screens", later("ScreensPage", () => import("./ScreensPage"))],
 ]

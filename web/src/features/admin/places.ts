@@ -6,8 +6,12 @@ export const PLACES: readonly (readonly [path: string, name: string])[] = [
   ["/admin", staff.today.title],
   ["/admin/closures", staff.closures.title],
   ["/admin/hours", staff.hours.title],
+  ["/admin/courts", staff.courts.title],
+  ["/admin/coaches", staff.coaches.title],
   ["/admin/equipment", staff.equipment.title],
   ["/admin/prices", staff.prices.title],
+  ["/admin/people", staff.people.title],
+  ["/admin/usage", staff.usage.title],
   ["/admin/screens", staff.screens.title],
   ["/admin/outbox", staff.outbox.title],
 ]

@@ -10,10 +10,12 @@ interface Props {
   readonly week: readonly DayWindow[]
   readonly onChange: (week: DayWindow[]) => void
   readonly problem: ProblemOf
+  /** What a day without hours is called. */
+  readonly none?: string
 }
 
 /** The hours of a week, day by day. */
-export function Week({ name, week, onChange, problem }: Props) {
+export function Week({ name, week, onChange, problem, none }: Props) {
   const put = (weekday: number, windows: Window[]) => onChange(withDay(week, weekday, windows))
   return (
     <div className={styles["days"]}>
@@ -28,6 +30,7 @@ export function Week({ name, week, onChange, problem }: Props) {
               nameOf={index => `${name}[${places[index]}]`}
               onChange={windows => put(weekday, windows)}
               problem={problem}
+              none={none}
             />
           </fieldset>
         )

@@ -17,13 +17,15 @@ interface Props {
   readonly nameOf: (index: number) => string
   readonly onChange: (windows: Window[]) => void
   readonly problem: ProblemOf
+  /** What it is called when there are none. */
+  readonly none?: string | undefined
 }
 
 const says = staff.hours
 const USUAL: Window = { opens: "08:00", closes: "22:00" }
 
 /** The stretches of a day; none: closed. One that closes at or before it opens runs past midnight. */
-export function Windows({ of, windows, nameOf, onChange, problem }: Props) {
+export function Windows({ of, windows, nameOf, onChange, problem, none = says.closed }: Props) {
   const id = useId()
   const put = (index: number, changes: Partial<Window>) =>
     onChange(windows.map((window, at) => (at === index ? { ...window, ...changes } : window)))
@@ -66,7 +68,7 @@ export function Windows({ of, windows, nameOf, onChange, problem }: Props) {
       })}
       {windows.length === 0 && (
         <div className={styles["window"]}>
-          {says.closed}
+          {none}
           <More of={of} onMore={() => onChange([USUAL])} />
         </div>
       )}

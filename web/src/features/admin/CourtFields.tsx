@@ -1,0 +1,97 @@
+import type { AdminCourt, CourtDraft } from "../../api/resources"
+import { Field } from "../../ui/Field"
+import { Select } from "../../ui/Select"
+import { staff } from "../../words/staff"
+import styles from "./fields/fields.module.css"
+import { Money } from "./fields/Money"
+import type { Drafting } from "./Listing"
+
+const says = staff.courts
+
+/** The form of a court. */
+export function CourtFields({ club, draft, set, problem }: Drafting<AdminCourt, CourtDraft>) {
+  return (
+    <>
+      <Field
+        label={says.name}
+        name="name"
+        required
+        maxLength={200}
+        autoComplete="off"
+        value={draft.name}
+        problem={problem("name")}
+        onChange={event => set({ name: event.target.value })}
+      />
+      <Field
+        label={says.kind}
+        hint={says.kindHint}
+        name="kind"
+        required
+        maxLength={50}
+        autoComplete="off"
+        value={draft.kind}
+        problem={problem("kind")}
+        onChange={event => set({ kind: event.target.value })}
+      />
+      <div className={styles["few"]}>
+        <Select
+          label={says.where}
+          value={draft.indoor ? "indoor" : "outdoor"}
+          onChange={event => set({ indoor: event.target.value === "indoor" })}
+        >
+          {Object.entries(says.places).map(([each, name]) => (
+            <option key={each} value={each}>
+              {name}
+            </option>
+          ))}
+        </Select>
+        <Field
+          label={says.surface}
+          name="surface"
+          maxLength={200}
+          autoComplete="off"
+          value={draft.surface}
+          problem={problem("surface")}
+          onChange={event => set({ surface: event.target.value })}
+        />
+      </div>
+      <Money
+        label={says.rate}
+        name="base_rate"
+        currency={club.currency}
+        value={draft.base_rate}
+        problem={problem("base_rate")}
+        onChange={base_rate => set({ base_rate })}
+      />
+      <fieldset className={styles["checks"]}>
+        <legend>{says.own}</legend>
+        <p className={styles["hint"]}>{says.ownHint}</p>
+        <div className={styles["few"]}>
+          {(["min_duration", "max_duration", "start_alignment"] as const).map(name => (
+            <Field
+              key={name}
+              label={says[name]}
+              name={name}
+              type="number"
+              min={5}
+              max={1440}
+              step={5}
+              defaultValue={draft[name] ?? ""}
+              problem={problem(name)}
+              onChange={event => set({ [name]: event.target.value === "" ? null : Number(event.target.value) })}
+            />
+          ))}
+        </div>
+      </fieldset>
+      <Field
+        label={says.position}
+        name="position"
+        type="number"
+        required
+        defaultValue={draft.position}
+        problem={problem("position")}
+        onChange={event => set({ position: Number(event.target.value) })}
+      />
+    </>
+  )
+}

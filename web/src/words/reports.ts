@@ -1,0 +1,30 @@
+/** What the page says where staff look back on how courts were used. */
+
+export const usageWords = {
+  title: "Use",
+  text: "Bookings count on the day they begin. The share is of the hours that the club was open, by its hours as they are now.",
+  from: "From",
+  to: "To",
+  courts: "Courts",
+  coaches: "Coaches",
+  name: "Name",
+  retired: (id: number) => `No. ${id}, retired`,
+  bookings: "Bookings",
+  hours: "Hours",
+  share: "Share",
+  total: "Cost of the bookings",
+  money: "Money noted",
+  ledger: { due: "Due", paid: "Paid", refund: "Given back", fee: "Fees" },
+  happened: "What happened",
+  events: {
+    confirmed: "Booked",
+    moved: "Moved",
+    cancelled: "Cancelled",
+    waitlisted: "Joined the waitlist",
+    offered: "Offered to whoever waited",
+    promoted: "Booked from the waitlist",
+    expired: "Offers that nobody took",
+    left: "Left the waitlist",
+  },
+  none: "There is nobody yet.",
+} as const
