@@ -223,7 +223,7 @@ def migrate(_options: argparse.Namespace) -> int:
     env = environment()
     with reachable(env, _home(env)) as whole:
         try:
-            migrate_database(read_settings(whole), say=_say)
+            _say(f"The database is at revision {migrate_database(read_settings(whole), say=_say)}.")
         except MigrationError as error:
             return _fail(error)
     return 0

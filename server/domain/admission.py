@@ -53,7 +53,7 @@ def admit(
         catalogue, court, interval, coach=coach, equipment=request.equipment, tier=party.tier, now=now
     )
     if request.expected_total is not None and request.expected_total != price.total:
-        raise errors.PriceChanged(price=msgspec.to_builtins(price))
+        raise errors.PriceChanged(field="expected_total", price=msgspec.to_builtins(price))
     owner = ignoring.id if ignoring is not None else owner
     capacity.check_court(catalogue, daybook.taken, court, interval, owner, now=now, staff=party.staff)
     if coach is not None:

@@ -137,7 +137,7 @@ def _move(daybook: Daybook, writes: Writes, request: Move, now: datetime, new_id
     if current.is_at(request.court_id, request.interval, request.coach_id, request.equipment):
         # Nothing changes, its price and its name on the grid neither: a move that is repeated is no second move.
         if request.expected_total not in (None, current.price.total):
-            return errors.PriceChanged(price=msgspec.to_builtins(current.price))
+            return errors.PriceChanged(field="expected_total", price=msgspec.to_builtins(current.price))
         return Accepted(booking=current)
     overrides, price = admit(daybook, request, now, ignoring=current)
     # What a late move gives up is given up late: else one would move to something cheap and cancel that.

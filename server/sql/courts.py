@@ -57,16 +57,16 @@ async def list_plain_courts(conn: Connection, club_id: int) -> dict[int, int]:
 
 
 LIST_COMPOSED_OF = """
-SELECT c.id
+SELECT c.name
 FROM court_units u JOIN courts c ON c.id = u.court_id
 WHERE u.unit_id = $1 AND c.resource_id <> u.unit_id AND c.retired_at IS NULL
 ORDER BY c.id
 """
 
 
-async def list_composed_of(conn: Connection, resource_id: int) -> list[int]:
-    """Ids of the courts that are made of the court with that resource, among others."""
-    return [row["id"] for row in await conn.fetch(LIST_COMPOSED_OF, resource_id)]
+async def list_composed_of(conn: Connection, resource_id: int) -> list[str]:
+    """Names of the courts that are made of the court with that resource, among others."""
+    return [row["name"] for row in await conn.fetch(LIST_COMPOSED_OF, resource_id)]
 
 
 INSERT_COURT = """

@@ -68,8 +68,8 @@ def alembic_config(settings: Settings | None = None) -> Config:
     return config
 
 
-def migrate(settings: Settings, *, wait: float = WAIT, say: Callable[[str], None] = print) -> None:
-    """Wait up to `wait` seconds for the database, then bring it to `head_revision()`.
+def migrate(settings: Settings, *, wait: float = WAIT, say: Callable[[str], None] = print) -> str:
+    """Wait up to `wait` seconds for the database, then bring it to `head_revision()`. Returns the revision that it is at.
 
     Several processes may do so at once. A database that is newer than this code is left as it is, so that an older
     version can be rolled out again. Blocks and runs an event loop of its own: call it where none runs. `say` is
@@ -78,8 +78,8 @@ def migrate(settings: Settings, *, wait: float = WAIT, say: Callable[[str], None
     Raises `MigrationError` if the database does not answer in time or a table stays in use.
     """
     revision = asyncio.run(_prepare(settings, wait, say))
-    if is_schema_ready(revision):
-        return
+    if revision is not None and is_schema_ready(revision):
+        return revision
     for attempt in range(ATTEMPTS):
         try:
             command.upgrade(alembic_config(settings), "head")
@@ -88,7 +88,7 @@ def migrate(settings: Settings, *, wait: float = WAIT, say: Callable[[str], None
                 raise
             say(f"A table is in use by a long transaction; trying again ({attempt + 1} of {ATTEMPTS}).")
         else:
-            return
+            return head_revision()
     raise MigrationError("A table stays in use by a long transaction; end it, then migrate again.")
 
 

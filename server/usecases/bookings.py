@@ -69,19 +69,23 @@ class Bookings:
     ) -> tuple[Catalogue, Price]:
         """What a booking would cost now; books nothing and reserves nothing.
 
-        `check` may refuse the club to this identity. Raises what policy and capacity rules raise, but for what
-        is taken at the moment.
+        `check` may refuse the club to this identity. Raises what policy and capacity rules raise where nothing is taken:
+        more than a pool has, a coach off duty.
         """
         catalogue = await self.club_of(wanted.court_id)
         catalogue = await self._catalogues.current(catalogue.club_id)
         check(catalogue)
         party = await self.party_of(identity, catalogue, wanted.user_email)
         interval = admissible(catalogue, wanted, party, self._context.clock())
+        coach = capacity.coach_of(catalogue, wanted.coach_id)
+        if coach is not None:
+            capacity.check_coach(catalogue, {}, coach, interval, None)
+        capacity.check_pools(catalogue, {}, wanted.equipment, interval, None)
         return catalogue, priced(
             catalogue,
             catalogue.court_by_id[wanted.court_id],
             interval,
-            coach=capacity.coach_of(catalogue, wanted.coach_id),
+            coach=coach,
             equipment=wanted.equipment,
             tier=party.tier,
             now=self._context.clock(),
@@ -297,7 +301,9 @@ class Bookings:
                 suspended=identity.is_suspended_in(club_id),
             )
         if not staff:
-            raise Forbidden("Only the club's staff may book for somebody else. Leave user_email out.")
+            raise Forbidden(
+                "Only the club's staff may book for somebody else. Leave user_email out.", field="user_email"
+            )
         async with acquire(self._context.pool) as conn:
             player = await people.fetch_player_by_email(conn, email, club_id)
         if player is None:

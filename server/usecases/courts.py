@@ -123,7 +123,7 @@ async def _change_units(change: Change, court_id: int, court: CourtPart) -> None
 async def _refuse_if_composed_of(change: Change, row: asyncpg.Record | None) -> None:
     composed = await sql.list_composed_of(change.conn, row["resource_id"]) if row else []
     if composed:
-        raise Conflict(f"Court {composed[0]} is made of it. Change or retire that one first.")
+        raise Conflict(f"{composed[0]} is made of it. Change or retire that one first.")
 
 
 def _stored(row: asyncpg.Record | None) -> Stored:

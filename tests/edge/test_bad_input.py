@@ -123,7 +123,7 @@ FIELDS: list[tuple[Json, int, str, str | None]] = [
     ({"equipment": {}}, 422, "invalid_request", "equipment"),
     ({"user_email": "x" * 321}, 422, "invalid_request", "user_email"),
     ({"user_email": "a\x00b@example.com"}, 422, "invalid_request", "user_email"),
-    ({"user_email": "player2@courtside.example"}, 403, "forbidden", None),
+    ({"user_email": "player2@courtside.example"}, 403, "forbidden", "user_email"),
     ({"expected_total": -1}, 422, "invalid_request", "expected_total"),
     ({"expected_total": 2**31}, 422, "invalid_request", "expected_total"),
     ({"waitlist": "yes"}, 422, "invalid_request", "waitlist"),

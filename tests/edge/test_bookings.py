@@ -141,6 +141,22 @@ async def test_a_refusal_never_asks_for_fewer_of_what_is_used_up(people: People)
     assert none.json()["detail"] == "Nothing of Racket is left at that time. Leave it out, or choose another time."
 
 
+async def test_what_the_club_never_has_is_not_quoted(people: People) -> None:
+    pools = {
+        pool["id"]: pool["quantity"] for pool in (await people.player.ask("GET", "/api/equipment")).json()["items"]
+    }
+    for quantity, refused in ((pools[1], False), (pools[1] + 1, True), (10**9, True)):
+        wish = slot(equipment=[{"equipment_id": 1, "quantity": quantity}])
+        quoted = await people.player.ask("POST", "/api/quotes", wish)
+        if refused:
+            assert problem(quoted) == (409, "equipment_unavailable", ["equipment[0].quantity"])
+            assert problem(await people.player.ask("POST", "/api/bookings", wish)) == problem(quoted)
+        else:
+            assert quoted.status_code == 200
+    early = await people.player.ask("POST", "/api/quotes", slot("07:00", "08:00", coach_id=3))
+    assert problem(early) == (409, "coach_unavailable", ["coach_id"])
+
+
 async def test_the_running_slot_can_still_be_booked(people: People, clock: FrozenClock) -> None:
     clock.advance(timedelta(minutes=20))
     await booked(people.player, slot("10:00", "11:00", day="2031-05-14"))
@@ -151,7 +167,7 @@ async def test_the_running_slot_can_still_be_booked(people: People, clock: Froze
 
 async def test_another_price_than_the_expected_refuses_and_tells_the_new_one(people: People) -> None:
     answer = await people.player.ask("POST", "/api/bookings", slot(expected_total=2999))
-    assert problem(answer)[:2] == (409, "price_changed")
+    assert problem(answer) == (409, "price_changed", ["expected_total"])
     assert answer.json()["price"]["total"] == 3000
     await booked(people.player, slot(expected_total=3000))
 

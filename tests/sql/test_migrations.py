@@ -84,7 +84,7 @@ def ask(url: str, query: str) -> list[object]:
 
 
 def test_the_migrations_go_up_down_and_up_again(empty: Settings) -> None:
-    migrate(empty)
+    assert migrate(empty) == head_revision()
     command.downgrade(alembic_config(empty), "base")
     assert ask(empty.database_url, LEFT_BEHIND) == []
 
@@ -134,7 +134,7 @@ def test_a_newer_database_is_left_as_it_is(empty: Settings) -> None:
     migrate(empty)
     ask(empty.database_url, "UPDATE alembic_version SET version_num = '9999' RETURNING 1")
 
-    migrate(empty)
+    assert migrate(empty) == "9999"
 
     assert ask(empty.database_url, migrating.FETCH_SCHEMA_REVISION) == ["9999"]
 

@@ -126,7 +126,7 @@ async def test_a_full_court_and_its_halves_share_their_units(house: House) -> No
     catalogue = await house.catalogues.current(house.club_id)
     assert catalogue.court_by_id[full.id].units == (house.units[left], house.units[right])
     assert full.part.units == (left, right)
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=f"^{full.part.name} is made of it"):
         await courts.retire_court(house.catalogues, 1, left, 1)
     with pytest.raises(Conflict):
         await courts.change_court(house.catalogues, 1, left, 1, {"units": (apart,)})
