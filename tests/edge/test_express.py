@@ -10,6 +10,7 @@ import pytest
 from server.settings import Settings
 from tests.edge.conftest import StartApp
 from tests.edge.demo import DAY, Demo, People
+from tests.edge.test_api_keys import make_key
 
 GRID = f"date={DAY}"
 FREE = f"start_ts={DAY}T10:00:00&end_ts={DAY}T11:00:00"
@@ -33,6 +34,10 @@ def said(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
         ("/api/grid", GRID, 200),
         ("/api/grid", "date=yesterday", 422),
         ("/api/grid", f"{GRID}&club=nowhere", 404),
+        ("/api/grid", f"{GRID}&colour=red", 422),
+        ("/api/grid", f"{GRID}&{GRID}", 422),
+        ("/api/grid", "date=%ff%fe", 422),
+        ("/api/grid", "club=%00", 422),
         ("/api/availability", FREE, 200),
         ("/api/availability", GRID, 422),
         ("/api/availability", f"start_ts={DAY}T11:00:00&end_ts={DAY}T10:00:00", 422),
@@ -53,6 +58,29 @@ async def test_strangers_are_told_the_same(people: People, token: str) -> None:
         express = await people.stranger.get(f"{path}?{query}", headers=headers)
         assert said(express) == said(await people.stranger.get(f"{path}/?{query}", headers=headers))
         assert express.status_code == (200 if "grid" in path and not token else 401)
+
+
+@pytest.mark.parametrize(("scope", "status"), [("read:grid", 200), ("book", 403)])
+async def test_a_key_opens_what_it_is_for_and_nothing_once_it_is_gone(people: People, scope: str, status: int) -> None:
+    made, key = await make_key(people.player, scope)
+    for gone in (False, True):
+        if gone:
+            assert (await people.player.ask("DELETE", f"/api/api-keys/{made['id']}")).status_code == 204
+        express = await key.ask("GET", f"/api/grid?{GRID}")
+        assert said(express) == said(await key.ask("GET", f"/api/grid/?{GRID}"))
+        assert express.status_code == (401 if gone else status)
+
+
+async def test_the_grid_of_a_members_club_is_for_its_members(people: People) -> None:
+    members = {"grid_visibility": "members"}
+    assert (await people.admin.ask("PATCH", "/api/admin/clubs/1", members, If_Match='"1"')).status_code == 200
+    for asking, status in ((people.stranger.get, 401), (people.player.client.get, 401)):
+        express = await asking(f"/api/grid?{GRID}")
+        assert said(express) == said(await asking(f"/api/grid/?{GRID}"))
+        assert express.status_code == status
+    express = await people.player.ask("GET", f"/api/grid?{GRID}")
+    assert said(express) == said(await people.player.ask("GET", f"/api/grid/?{GRID}"))
+    assert (express.status_code, "private" in express.headers["cache-control"]) == (200, True)
 
 
 async def test_what_is_known_is_not_sent_again(people: People) -> None:
