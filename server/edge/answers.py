@@ -38,7 +38,8 @@ class Encoded(Response[Any]):
         start: HTTPResponseStartEvent = {
             "type": "http.response.start",
             "status": self.status_code or 200,
-            "headers": self._head,
+            # A list of its own: the layers around it add what belongs to this request alone.
+            "headers": [*self._head],
         }
         await send(start)
         shown = b"" if scope.get("method") == "HEAD" else self.content

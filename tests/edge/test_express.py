@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
 
+from server.edge.answers import kept
 from server.settings import Settings
 from tests.edge.conftest import StartApp
 from tests.edge.demo import DAY, Demo, People
@@ -94,6 +96,20 @@ async def test_what_is_known_is_not_sent_again(people: People) -> None:
 async def test_other_methods_are_refused_by_the_router(people: People) -> None:
     answer = await people.player.ask("POST", "/api/grid")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, OPTIONS, HEAD")
+
+
+async def test_a_kept_answer_remembers_nothing_of_whom_it_was_given_to() -> None:
+    given: list[list[tuple[bytes, bytes]]] = []
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            given.append(list(message["headers"]))
+            message["headers"].append((b"ratelimit-remaining", b"7"))  # as the layer of the limits does
+
+    answer = kept(b"{}", '"1"', private=False)
+    for _ in range(2):
+        await answer.send({"method": "GET"}, None, send)  # type: ignore[arg-type] # it looks at no more
+    assert given[0] == given[1]
 
 
 async def test_the_lane_is_counted_and_says_so(start_app: StartApp, settings: Settings, demo: Demo) -> None:
