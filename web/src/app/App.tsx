@@ -1,15 +1,15 @@
-import { type ComponentType, type RefObject, Suspense, useEffect, useRef } from "react"
-import { Link, Route, Switch, useLocation } from "wouter"
+import { type RefObject, Suspense, useEffect, useRef } from "react"
+import { Route, Switch, useLocation } from "wouter"
 import { GridPage } from "../features/grid/GridPage"
 import { Offers } from "../features/waitlist/Offers"
 import { later } from "../ui/later"
-import { Page } from "../ui/Page"
+import { Pages, type Routes } from "../ui/Pages"
 import { words } from "../words/words"
 import { ErrorBoundary } from "./ErrorBoundary"
 import { Shell } from "./Shell"
 
 /** Every address of the page. The server answers each with the page: see PAGES in server/edge/page.py. */
-const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
+const ROUTES: Routes = [
   ["/", GridPage],
   ["/login", later("LoginPage", () => import("../features/session/LoginPage"))],
   ["/account", later("AccountPage", () => import("../features/session/AccountPage"))],
@@ -51,17 +51,7 @@ function Framed() {
       <ErrorBoundary key={path}>
         <Suspense>
           <Arrival path={path} shown={shown} />
-          <Switch>
-            {ROUTES.map(([route, page]) => (
-              <Route key={route} path={route} component={page} />
-            ))}
-            <Route>
-              <Page title={words.trouble.notFound} narrow>
-                <p>{words.trouble.notFoundText}</p>
-                <Link href="/">{words.trouble.toCourts}</Link>
-              </Page>
-            </Route>
-          </Switch>
+          <Pages routes={ROUTES} back={["/", words.trouble.toCourts]} />
         </Suspense>
       </ErrorBoundary>
     </Shell>

@@ -1,14 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { digestOf } from "./day"
-import { Stage, snap, TOPIC } from "./stage"
-
-async function watching(versions = { 1: 4, 2: 0 }) {
-  const stage = new Stage()
-  const leave = stage.topics.watch(TOPIC)
-  const socket = await stage.welcome(snap(versions))
-  socket.heard()
-  return { stage, socket, leave }
-}
+import { Stage, snap, TOPIC, watching } from "./stage"
 
 describe("the connection", () => {
   it("opens with the first day that is looked at, and is live once the day is known", async () => {
@@ -219,37 +211,5 @@ describe("the connection", () => {
     expect(socket.closed).toBe(true)
     const next = await stage.welcome(snap({}, { full: false }))
     expect(next.heard()[0]).toMatchObject({ t: "hello", ticket: "new", topics: [{ epoch: "one" }] })
-  })
-})
-
-describe("subscribers", () => {
-  it("are told of their own row only, and of the day only when more than rows changes", async () => {
-    const { stage, socket } = await watching()
-    const told: string[] = []
-    stage.topics.onRow(TOPIC, 1, () => told.push("row 1"))
-    stage.topics.onRow(TOPIC, 2, () => told.push("row 2"))
-    stage.topics.onDay(TOPIC, () => told.push("day"))
-    const head = stage.topics.head(TOPIC)
-    const row = { court: 2, v: 1, cells: [] }
-    socket.tell({ t: "row", ...TOPIC, epoch: "one", row })
-    socket.tell({ t: "row", ...TOPIC, epoch: "one", row })
-    expect(told).toEqual(["row 2"])
-    expect(stage.topics.head(TOPIC)).toBe(head)
-    socket.tell({ t: "snap", ...snap({ 1: 4, 2: 1 }, { config: 2 }) })
-    expect(told).toEqual(["row 2", "day"])
-  })
-
-  it("share a day, which is left when the last one goes", async () => {
-    const { stage, socket, leave } = await watching()
-    const other = stage.topics.watch(TOPIC)
-    leave()
-    leave()
-    await stage.pass(300)
-    expect(socket.heard()).toEqual([])
-    other()
-    await stage.pass(300)
-    expect(socket.heard()).toEqual([{ t: "unsub", topics: [TOPIC] }])
-    socket.tell({ t: "row", ...TOPIC, epoch: "one", row: { court: 2, v: 9, cells: [] } })
-    expect(stage.topics.row(TOPIC, 2)?.v).toBe(0)
   })
 })

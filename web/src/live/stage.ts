@@ -136,6 +136,15 @@ export function snap(versions: Record<number, number>, more: Partial<Snap> = {})
   return { ...TOPIC, epoch: "one", config: 1, open: [], rows, full: true, ...more }
 }
 
+/** A stage on which a day is watched, and nothing heard yet of what follows. */
+export async function watching(versions = { 1: 4, 2: 0 }) {
+  const stage = new Stage()
+  const leave = stage.topics.watch(TOPIC)
+  const socket = await stage.welcome(snap(versions))
+  socket.heard()
+  return { stage, socket, leave }
+}
+
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await Promise.resolve()
 }

@@ -1,29 +1,21 @@
-import { useEffect } from "react"
-import type { Topic } from "../../live/protocol"
-import { useDay, useLive } from "../../live/useLive"
+import { useEffect, useMemo } from "react"
+import type { Topic } from "./protocol"
+import { spaced } from "./spaced"
+import { useDay, useLive } from "./useLive"
 
-/** Changes that come together are one. */
-const TOGETHER = 300
-
-/** Calls when anything on the live grid of a day has changed. */
+/** Calls soon after anything on the live grid of a day has changed, with a pause between two calls. */
 export function useDayChanges({ club, date }: Topic, call: () => void): void {
   const { topics } = useLive()
   const { head } = useDay({ club, date })
+  const changes = useMemo(() => spaced(call), [call])
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const changed = () => {
-      timer ??= setTimeout(() => {
-        timer = undefined
-        call()
-      }, TOGETHER)
-    }
     const topic = { club, date }
     // What was read before the grid was may be older than it.
-    if (head) changed()
-    const stops = (head?.courts ?? []).map(court => topics.onRow(topic, court, changed))
+    if (head) changes.ask()
+    const stops = (head?.courts ?? []).map(court => topics.onRow(topic, court, changes.ask))
     return () => {
-      clearTimeout(timer)
+      changes.stop()
       for (const stop of stops) stop()
     }
-  }, [topics, club, date, head, call])
+  }, [topics, club, date, head, changes])
 }

@@ -1,9 +1,9 @@
 import type { Club } from "../../api/catalogue"
 import { type AdminCoach, adminCoaches, type CoachDraft } from "../../api/resources"
-import { Field } from "../../ui/Field"
 import { formatMoney } from "../../words/format"
 import { staff } from "../../words/staff"
 import { Money } from "./fields/Money"
+import { Name } from "./fields/Name"
 import { Week } from "./fields/Week"
 import { type Drafting, type Kind, Listing } from "./Listing"
 import { StaffPage } from "./StaffPage"
@@ -49,16 +49,7 @@ function hoursOf({ hours, exceptions }: AdminCoach): string {
 function Fields({ club, draft, set, problem }: Drafting<AdminCoach, CoachDraft>) {
   return (
     <>
-      <Field
-        label={says.name}
-        name="name"
-        required
-        maxLength={200}
-        autoComplete="off"
-        value={draft.name}
-        problem={problem("name")}
-        onChange={event => set({ name: event.target.value })}
-      />
+      <Name label={says.name} draft={draft} set={set} problem={problem} />
       <Money
         label={says.rate}
         name="rate"

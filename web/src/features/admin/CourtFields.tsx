@@ -1,9 +1,10 @@
 import type { AdminCourt, CourtDraft } from "../../api/resources"
 import { Field } from "../../ui/Field"
-import { Select } from "../../ui/Select"
 import { staff } from "../../words/staff"
+import { Choice } from "./fields/Choice"
 import styles from "./fields/fields.module.css"
 import { Money } from "./fields/Money"
+import { Name } from "./fields/Name"
 import type { Drafting } from "./Listing"
 
 const says = staff.courts
@@ -12,16 +13,7 @@ const says = staff.courts
 export function CourtFields({ club, draft, set, problem }: Drafting<AdminCourt, CourtDraft>) {
   return (
     <>
-      <Field
-        label={says.name}
-        name="name"
-        required
-        maxLength={200}
-        autoComplete="off"
-        value={draft.name}
-        problem={problem("name")}
-        onChange={event => set({ name: event.target.value })}
-      />
+      <Name label={says.name} draft={draft} set={set} problem={problem} />
       <Field
         label={says.kind}
         hint={says.kindHint}
@@ -34,17 +26,12 @@ export function CourtFields({ club, draft, set, problem }: Drafting<AdminCourt, 
         onChange={event => set({ kind: event.target.value })}
       />
       <div className={styles["few"]}>
-        <Select
+        <Choice
           label={says.where}
           value={draft.indoor ? "indoor" : "outdoor"}
-          onChange={event => set({ indoor: event.target.value === "indoor" })}
-        >
-          {Object.entries(says.places).map(([each, name]) => (
-            <option key={each} value={each}>
-              {name}
-            </option>
-          ))}
-        </Select>
+          choices={says.places}
+          onChange={place => set({ indoor: place === "indoor" })}
+        />
         <Field
           label={says.surface}
           name="surface"

@@ -1,10 +1,11 @@
 import type { Club } from "../../api/catalogue"
 import { type Pool, type PoolDraft, pools } from "../../api/setup"
 import { Field } from "../../ui/Field"
-import { Select } from "../../ui/Select"
 import { formatMoney } from "../../words/format"
 import { staff } from "../../words/staff"
+import { Choice } from "./fields/Choice"
 import { Money } from "./fields/Money"
+import { Name } from "./fields/Name"
 import { type Drafting, type Kind, Listing } from "./Listing"
 import { StaffPage } from "./StaffPage"
 
@@ -39,16 +40,7 @@ function kindOf(club: Club): Kind<Pool, PoolDraft> {
 function Fields({ club, draft, set, problem }: Drafting<Pool, PoolDraft>) {
   return (
     <>
-      <Field
-        label={says.name}
-        name="name"
-        required
-        maxLength={200}
-        autoComplete="off"
-        value={draft.name}
-        problem={problem("name")}
-        onChange={event => set({ name: event.target.value })}
-      />
+      <Name label={says.name} draft={draft} set={set} problem={problem} />
       <Field
         label={says.quantity}
         name="quantity"
@@ -67,17 +59,7 @@ function Fields({ club, draft, set, problem }: Drafting<Pool, PoolDraft>) {
         problem={problem("price")}
         onChange={price => set({ price })}
       />
-      <Select
-        label={says.per}
-        value={draft.per ?? "booking"}
-        onChange={event => set({ per: event.target.value === "hour" ? "hour" : "booking" })}
-      >
-        {Object.entries(says.pers).map(([per, name]) => (
-          <option key={per} value={per}>
-            {name}
-          </option>
-        ))}
-      </Select>
+      <Choice label={says.per} value={draft.per ?? "booking"} choices={says.pers} onChange={per => set({ per })} />
     </>
   )
 }

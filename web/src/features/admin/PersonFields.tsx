@@ -1,8 +1,8 @@
 import type { Person, PersonDraft } from "../../api/resources"
 import { Field } from "../../ui/Field"
-import { Select } from "../../ui/Select"
 import { staff } from "../../words/staff"
 import { Check } from "./fields/Checks"
+import { Choice } from "./fields/Choice"
 import type { Drafting } from "./Listing"
 
 const says = staff.people
@@ -39,19 +39,7 @@ export function PersonFields({
         problem={problem("name")}
         onChange={event => set({ name: event.target.value })}
       />
-      {admin && (
-        <Select
-          label={says.role}
-          value={draft.role}
-          onChange={event => set({ role: event.target.value as PersonDraft["role"] })}
-        >
-          {Object.entries(says.roles).map(([role, name]) => (
-            <option key={role} value={role}>
-              {name}
-            </option>
-          ))}
-        </Select>
-      )}
+      {admin && <Choice label={says.role} value={draft.role} choices={says.roles} onChange={role => set({ role })} />}
       <Field
         label={says.tier}
         hint={says.tierHint}

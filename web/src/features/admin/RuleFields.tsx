@@ -1,10 +1,11 @@
 import type { Rule, RuleDraft } from "../../api/setup"
 import { Field } from "../../ui/Field"
-import { Select } from "../../ui/Select"
 import { staff } from "../../words/staff"
 import { Checks } from "./fields/Checks"
+import { Choice } from "./fields/Choice"
 import styles from "./fields/fields.module.css"
 import { Money } from "./fields/Money"
+import { Name } from "./fields/Name"
 import type { Drafting } from "./Listing"
 
 const says = staff.prices
@@ -14,28 +15,13 @@ export function RuleFields({ club, draft, set, problem }: Drafting<Rule, RuleDra
   const place = draft.indoor === null || draft.indoor === undefined ? "any" : draft.indoor ? "indoor" : "outdoor"
   return (
     <>
-      <Field
-        label={says.name}
-        hint={says.nameHint}
-        name="name"
-        required
-        maxLength={200}
-        autoComplete="off"
-        value={draft.name}
-        problem={problem("name")}
-        onChange={event => set({ name: event.target.value })}
-      />
-      <Select
+      <Name label={says.name} hint={says.nameHint} draft={draft} set={set} problem={problem} />
+      <Choice
         label={says.effect}
         value={draft.effect}
-        onChange={event => set({ effect: event.target.value as RuleDraft["effect"], value: 0 })}
-      >
-        {Object.entries(says.effects).map(([effect, name]) => (
-          <option key={effect} value={effect}>
-            {name}
-          </option>
-        ))}
-      </Select>
+        choices={says.effects}
+        onChange={effect => set({ effect, value: 0 })}
+      />
       {draft.effect === "percent" ? (
         <Field
           label={says.percent}
@@ -58,17 +44,12 @@ export function RuleFields({ club, draft, set, problem }: Drafting<Rule, RuleDra
           onChange={value => set({ value })}
         />
       )}
-      <Select
+      <Choice
         label={says.place}
         value={place}
-        onChange={event => set({ indoor: event.target.value === "any" ? null : event.target.value === "indoor" })}
-      >
-        {Object.entries(says.places).map(([each, name]) => (
-          <option key={each} value={each}>
-            {name}
-          </option>
-        ))}
-      </Select>
+        choices={says.places}
+        onChange={next => set({ indoor: next === "any" ? null : next === "indoor" })}
+      />
       <Checks
         legend={says.weekdays}
         name="weekdays"

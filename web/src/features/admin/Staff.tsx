@@ -1,11 +1,9 @@
-import type { ComponentType } from "react"
-import { Link, Route, Switch } from "wouter"
 import { later } from "../../ui/later"
-import { Page } from "../../ui/Page"
+import { Pages, type Routes } from "../../ui/Pages"
 import { words } from "../../words/words"
 
 /** What is below /admin; each page is fetched when it is opened. `places.ts` has them in the order of the menu. */
-const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
+const ROUTES: Routes = [
   ["/admin", later("TodayPage", () => import("./TodayPage"))],
   ["/admin/closures", later("ClosuresPage", () => import("./ClosuresPage"))],
   ["/admin/hours", later("HoursPage", () => import("./HoursPage"))],
@@ -21,17 +19,5 @@ const ROUTES: readonly (readonly [path: string, page: ComponentType])[] = [
 
 /** The pages for staff. */
 export function Staff() {
-  return (
-    <Switch>
-      {ROUTES.map(([route, page]) => (
-        <Route key={route} path={route} component={page} />
-      ))}
-      <Route>
-        <Page title={words.trouble.notFound} narrow>
-          <p>{words.trouble.notFoundText}</p>
-          <Link href="/admin">{words.app.staff}</Link>
-        </Page>
-      </Route>
-    </Switch>
-  )
+  return <Pages routes={ROUTES} back={["/admin", words.app.staff]} />
 }

@@ -4,6 +4,7 @@ import { Link, useSearchParams } from "wouter"
 import { type Club, courtsQuery } from "../../api/catalogue"
 import { deskQuery } from "../../api/desk"
 import { useNow } from "../../api/useNow"
+import { useDayChanges } from "../../live/useDayChanges"
 import { Button, buttonClass } from "../../ui/Button"
 import { Field } from "../../ui/Field"
 import { Notice, Trouble } from "../../ui/Notice"
@@ -16,7 +17,6 @@ import { Others } from "./Others"
 import { Settle } from "./Settle"
 import { StaffPage } from "./StaffPage"
 import styles from "./staff.module.css"
-import { useDayChanges } from "./useDayChanges"
 
 const says = staff.today
 /** The home of the club's staff: who comes today, and whatever is to be done about it. */
