@@ -45,7 +45,7 @@ async def restore_backup(
     programs: Sequence[Path] = (),
     say: Callable[[str], None] = print,
 ) -> Restored:
-    """Make a new database `into` (default: a name with the time) of a dump, a path or `s3://bucket/….dump`.
+    """Make a new database `into` (default: the present one's name and the time) of a dump, a path or `s3://bucket/….dump`.
 
     It is migrated to this version's schema, looked through as by `verify_backup`, and its grid begins another history.
     With `swap` it takes the name of the present database, which is kept under another; nobody may be connected to that.
@@ -53,7 +53,7 @@ async def restore_backup(
     """
     url = direct_url(settings)
     now = datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
-    name = into or f"courtside_restored_{now}"
+    name = into or f"{_name_of(url)}_restored_{now}"
     with tempfile.TemporaryDirectory() as folder:
         local = await s3.download(dump, Path(folder)) if dump.startswith("s3://") else Path(dump)
         contents = files.check_seal(local)
@@ -146,7 +146,7 @@ async def _maintained(url: str) -> AsyncIterator[Connection]:
 
 async def _swap(url: str, name: str, contents: files.Contents, now: str) -> Restored:
     """Give the restored database the place of the present one."""
-    present = unquote(urlsplit(url).path.lstrip("/"))
+    present = _name_of(url)
     kept: str | None = f"{present}_until_{now}"
     async with _maintained(url) as conn:
         try:
@@ -160,3 +160,8 @@ async def _swap(url: str, name: str, contents: files.Contents, now: str) -> Rest
             ) from None
         await sql.update_database_name(conn, name, present)
     return Restored(present, contents, kept)
+
+
+def _name_of(url: str) -> str:
+    """The name of the database at an address."""
+    return unquote(urlsplit(url).path.lstrip("/"))
