@@ -28,6 +28,8 @@ export class ScreenLife {
   #timer = 0
   #ticker = 0
   #beating = false
+  /** Whether something happened during a beat, which may have looked too early to see it. */
+  #again = false
   #missed = false
 
   constructor(club: string, tell: (state: State) => void) {
@@ -77,8 +79,10 @@ export class ScreenLife {
 
   /** Learn what to show and what time it is, once a minute and whenever something may have happened. */
   async #beat(): Promise<void> {
+    if (this.#beating) this.#again = true
     if (this.#beating || this.#stopped) return
     this.#beating = true
+    this.#again = false
     clearTimeout(this.#timer)
     const { token, ended } = recall(this.#club)
     let next: number | null = BEAT
@@ -99,7 +103,7 @@ export class ScreenLife {
     if (next === BEAT && this.#missed) this.live.connection.wake()
     this.#missed = next === RETRY
     if (next === null) void this.#pair()
-    else this.#timer = window.setTimeout(() => void this.#beat(), next)
+    else this.#timer = window.setTimeout(() => void this.#beat(), this.#again ? 0 : next)
   }
 
   async #learn(token: string): Promise<void> {
