@@ -41,6 +41,9 @@ MORNING = datetime(2031, 5, 14, 9, 0, tzinfo=UTC)
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """argon2id at its cheapest: most tests want a password and not its cost. Those of the cost take the real one."""
 
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # noqa: S108 - mkdtemp makes a folder of its own there
+"""Where databases are made in a quarter of the time that a disk takes, if there are so many bytes: each test has one."""
+
 SERVER_OF_THE_RUN = "COURTSIDE_TEST_SERVER"
 """How pytest-xdist's controller tells its workers the database server that it started."""
 
@@ -84,10 +87,15 @@ class DatabaseServer:
             shutil.rmtree(self.folder)
 
 
+def has_room(folder: Path) -> bool:
+    """Whether a run's databases fit there."""
+    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > ROOM
+
+
 def start_server() -> DatabaseServer:
     if given := os.environ.get("TEST_DATABASE_URL"):
         return DatabaseServer(given)
-    folder = Path(tempfile.mkdtemp(prefix="courtside-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="courtside-test-", dir=MEMORY if has_room(MEMORY) else None))
     postgres = Postgres(folder, fsync=False)
     postgres.start()
     return DatabaseServer(postgres.url, postgres, folder)
@@ -162,6 +170,14 @@ async def administer(url: str, statement: str) -> None:
         await conn.close()
 
 
+async def copy_database(url: str, template: str) -> str:
+    """The name of a new database like `template`, to which nobody may be connected."""
+    name = f"courtside_test_{secrets.token_hex(6)}"
+    # By the log, which is the default, it takes half as long again.
+    await administer(url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    return name
+
+
 @pytest.fixture(scope="session")
 def template_database(database_server: str) -> Iterator[str]:
     """The name of a migrated database that nobody is connected to, one for each worker."""
@@ -175,8 +191,7 @@ def template_database(database_server: str) -> Iterator[str]:
 @pytest.fixture
 async def database_url(database_server: str, template_database: str) -> AsyncIterator[str]:
     """The address of a fresh, migrated database, dropped after the test."""
-    name = f"courtside_test_{secrets.token_hex(6)}"
-    await administer(database_server, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    name = await copy_database(database_server, template_database)
     yield named(database_server, name)
     await administer(database_server, f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,7 +26,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 
 from server.embedded.process import free_port
 from server.usecases.seed import DEMO_PASSWORD
-from tests.conftest import BASE_SETTINGS, administer, named
+from tests.conftest import BASE_SETTINGS, administer, copy_database, named
 from tests.e2e.finding import find_chromium
 from tests.edge.conftest import REPOSITORY, environment_of
 
@@ -117,8 +116,7 @@ async def site(
     more_settings: dict[str, str],
 ) -> AsyncIterator[Site]:
     """`courtside serve` on a database of its own with the demo club. The rate limits are off."""
-    name = f"courtside_test_{secrets.token_hex(6)}"
-    await administer(database_server, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    name = await copy_database(database_server, template_database)
     home = tmp_path_factory.mktemp("site")
     settings = replace(
         BASE_SETTINGS, database_url=named(database_server, name), redis_url=valkey_url, courtside_home=home

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from litestar import Litestar
 from server.app import create_app
 from server.embedded.process import free_port
 from server.settings import Settings
-from tests.conftest import BASE_SETTINGS, QUICK_HASHER, FrozenClock, administer, named
+from tests.conftest import BASE_SETTINGS, QUICK_HASHER, FrozenClock, administer, copy_database, named
 from tests.edge.demo import Demo, People, furnish
 from tests.edge.serving import client_of, running
 
@@ -55,8 +54,7 @@ async def app(settings: Settings, clock: FrozenClock) -> AsyncIterator[Litestar]
 @pytest.fixture(scope="session")
 def demo(database_server: str, template_database: str, valkey_url: str) -> Iterator[Demo]:
     """A database with the demo club, its accounts and their sessions; nobody is connected to it."""
-    name = f"courtside_test_{secrets.token_hex(6)}"
-    asyncio.run(administer(database_server, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
+    name = asyncio.run(copy_database(database_server, template_database))
     settings = replace(BASE_SETTINGS, database_url=named(database_server, name), redis_url=valkey_url)
     yield Demo(name, asyncio.run(furnish(settings)))
     asyncio.run(administer(database_server, f"DROP DATABASE {name}"))
@@ -67,8 +65,7 @@ async def demo_database_url(database_server: str, demo: Demo) -> AsyncIterator[s
     """The address of a copy of `demo`, dropped after the test. A module that wants it for all of its tests gives it
     as its `database_url`.
     """
-    name = f"courtside_test_{secrets.token_hex(6)}"
-    await administer(database_server, f"CREATE DATABASE {name} TEMPLATE {demo.database}")
+    name = await copy_database(database_server, demo.database)
     yield named(database_server, name)
     await administer(database_server, f"DROP DATABASE {name} WITH (FORCE)")
 

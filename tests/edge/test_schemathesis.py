@@ -5,7 +5,6 @@ what the document does not allow is refused.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -30,7 +29,7 @@ from server.app import create_app
 from server.edge.openapi import complete
 from server.settings import Settings
 from server.usecases.seed import DEMO_PASSWORD
-from tests.conftest import BASE_SETTINGS, FrozenClock, administer, named
+from tests.conftest import BASE_SETTINGS, FrozenClock, administer, copy_database, named
 from tests.edge.demo import Demo, booked, slot
 from tests.edge.fuzzing import Background, background, session_of
 from tests.edge.serving import client_of, running
@@ -141,8 +140,7 @@ def _lively(draw: st.DrawFn, strategy: st.SearchStrategy[Any]) -> Any:
 @pytest.fixture(scope="session")
 def lively_database(database_server: str, demo: Demo, valkey_url: str) -> Iterator[str]:
     """The name of a database with the demo club, a booking and a closure, to be cloned."""
-    name = f"courtside_test_{secrets.token_hex(6)}"
-    asyncio.run(administer(database_server, f"CREATE DATABASE {name} TEMPLATE {demo.database}"))
+    name = asyncio.run(copy_database(database_server, demo.database))
     settings = replace(BASE_SETTINGS, database_url=named(database_server, name), redis_url=valkey_url)
     asyncio.run(_furnish(settings, demo))
     yield name
@@ -180,8 +178,7 @@ def session(
     there: Background, database_server: str, lively_database: str, valkey_url: str
 ) -> Iterator[requests.Session]:
     """A session with an app on a furnished club of its own."""
-    name = f"courtside_test_{secrets.token_hex(6)}"
-    asyncio.run(administer(database_server, f"CREATE DATABASE {name} TEMPLATE {lively_database}"))
+    name = asyncio.run(copy_database(database_server, lively_database))
     settings = replace(BASE_SETTINGS, database_url=named(database_server, name), redis_url=valkey_url)
     with session_of(there, settings) as made:
         yield made

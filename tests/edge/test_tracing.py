@@ -87,7 +87,8 @@ async def test_one_trace_links_request_desk_outbox_job_and_mail(
         waits = await people.player2.ask("POST", "/api/bookings", slot(waitlist=True))
         assert waits.status_code == 202, waits.text
         await people.player.ask("POST", f"/api/bookings/{made['id']}/cancel", traceparent=PARENT)
-        await context.pool.execute("UPDATE outbox SET run_at = '-infinity'")
+        # Not what is to happen to the hold later: the desk would settle both together, in the trace of the first.
+        await context.pool.execute("UPDATE outbox SET run_at = '-infinity' WHERE kind <> 'job.expire'")
         assert await work_off_due(context, app.state.desks, limit=20)
         await context.pool.execute("UPDATE outbox SET run_at = '-infinity'")
         await deliver_due(context, limit=20)

@@ -31,7 +31,7 @@ from server.settings import Settings
 from server.sql.connection import create_pool
 from server.sql.recovery import BACKUP, INSERT_RUN, VERIFY
 from server.usecases.seed import DEMO_PASSWORD, seed_demo
-from tests.conftest import BASE_SETTINGS, administer, named
+from tests.conftest import BASE_SETTINGS, administer, copy_database, named
 from tests.edge.conftest import environment_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,8 +71,7 @@ def stage(
     database_server: str, template_database: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("stage")
-    name = f"courtside_test_{secrets.token_hex(6)}"
-    asyncio.run(administer(database_server, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
+    name = asyncio.run(copy_database(database_server, template_database))
     settings = replace(
         BASE_SETTINGS, database_url=named(database_server, name), redis_url=valkey_url, courtside_home=folder
     )
