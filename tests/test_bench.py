@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 FIGURES = {
     "bookings": 2,
     "contended": 1,
-    "reads": 2,
+    "reads": 6,
     "large": 3,
     "redis": 2,
     "mails": 2,

@@ -94,6 +94,23 @@ def grown(state: DayState, catalogue: Catalogue, settlement: Settlement) -> DayS
     )
 
 
+def same_during(old: DayState, new: DayState, interval: Interval) -> bool:
+    """Whether the same uses overlap the interval in both states of a day. A no may be wrong, a yes never is.
+
+    What did not change between two states is the same object in both.
+    """
+    return old.uses.keys() <= new.uses.keys() and all(
+        before is uses or _during(before, interval) == _during(uses, interval)
+        for resource, uses in new.uses.items()
+        for before in (old.uses.get(resource, ()),)
+    )
+
+
+def _during(uses: Iterable[Use], interval: Interval) -> list[Use]:
+    start, end = interval.start, interval.end
+    return [use for use in uses if use.start < end and start < use.end]
+
+
 def row_of(catalogue: Catalogue, court: Court, state: DayState) -> Row:
     """The court's row. A composite court shows what occupies any of its units, once."""
     uses = {use.ref: use for unit in court.units for use in state.uses.get(unit, ())}

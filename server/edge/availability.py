@@ -14,7 +14,7 @@ from server.context import Context
 from server.domain import errors
 from server.domain.availability import Availability, FreeCourt, free_times, left_of, offered
 from server.domain.errors import BadDuration, BadTime
-from server.domain.grid import taken_of
+from server.domain.grid import DayState, same_during, taken_of
 from server.domain.pricing import Price
 from server.domain.slots import DAY, Interval, days_of, isoformat, parse_instant
 from server.edge.answers import Encoded
@@ -166,7 +166,15 @@ async def availability(request: Request[Any, Any, Any]) -> Response[Availability
         )
         return Encoded(body, headers={"Cache-Control": "no-store"})
 
-    return bodies.of(("availability", *asked), (catalogue, *states), answer)
+    def same(old: object, new: object) -> bool:
+        if old is new:
+            return True
+        # Whether a booking would leave a gap depends on what is taken before and after.
+        if catalogue.policy.refuse_gaps or not isinstance(old, DayState) or not isinstance(new, DayState):
+            return False
+        return same_during(old, new, interval)
+
+    return bodies.of(("availability", *asked), (catalogue, *states), answer, same=same)
 
 
 @lru_cache(maxsize=4096)

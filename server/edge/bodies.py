@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import date
@@ -26,20 +27,33 @@ _encoder = msgspec.json.Encoder()
 class Bodies:
     """Encoded answers and their parts. Made once per process.
 
-    What they were made of is compared by identity: `Occupancy` gives the same state until something is committed,
-    `Catalogues` the same catalogue until it is changed.
+    What they were made of is compared by identity, if not told otherwise: `Occupancy` gives the same state until something
+    is committed, `Catalogues` the same catalogue until it is changed.
     """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[object, tuple[tuple[object, ...], object]] = OrderedDict()
         self._rows: OrderedDict[tuple[int, date], dict[int, tuple[RowMark, msgspec.Raw]]] = OrderedDict()
 
-    def of(self, key: object, made_of: tuple[object, ...], make: Callable[[], T]) -> T:
-        """What is kept under `key` if it was made of this, else what `make` makes."""
+    def of(
+        self,
+        key: object,
+        made_of: tuple[object, ...],
+        make: Callable[[], T],
+        *,
+        same: Callable[[object, object], bool] = operator.is_,
+    ) -> T:
+        """What is kept under `key` if it was made of this, else what `make` makes.
+
+        `same` tells of an old and a new part whether what is made of them is the same.
+        """
         kept = self._kept.get(key)
-        if kept is not None and len(kept[0]) == len(made_of) and all(map(_same, kept[0], made_of)):
-            return cast("T", kept[1])
-        made = make()
+        if kept is not None and len(kept[0]) == len(made_of) and all(map(same, kept[0], made_of)):
+            made = cast("T", kept[1])
+            if same is operator.is_:
+                return made
+        else:
+            made = make()
         self._kept[key] = (made_of, made)
         self._kept.move_to_end(key)
         while len(self._kept) > KEPT:
@@ -59,7 +73,3 @@ class Bodies:
         if kept is None or kept[0] != mark:
             kept = rows[court.id] = (mark, msgspec.Raw(_encoder.encode(row_of(catalogue, court, state))))
         return kept[1]
-
-
-def _same(old: object, new: object) -> bool:
-    return old is new

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -17,26 +17,37 @@ class DayMark(NamedTuple):
     epoch: str
     config_version: int
     total: int
+    """The sum of the versions."""
+    versions: dict[int, int]
+    """Resource id → version, where the sum is not the known one; else empty."""
 
 
 # OFFSET 0 keeps the planner from turning the look-ups by key into a walk over everything that has this day: they
 # cost the same however many clubs and years there are.
 LIST_MARKS = """
-SELECT t.club_id, t.day, (SELECT grid_epoch()) AS epoch, c.config_version, (
-    SELECT coalesce(sum(v.version), 0)::bigint
+SELECT t.club_id, t.day, (SELECT grid_epoch()) AS epoch, c.config_version, s.total, CASE WHEN s.total <> t.known THEN (
+    SELECT array_agg(ARRAY[d.resource_id, d.version])
+    FROM resources r JOIN resource_days d ON d.resource_id = r.id AND d.day = t.day
+    WHERE r.club_id = t.club_id AND d.version > 0
+) END AS versions
+FROM unnest($1::bigint[], $2::date[], $3::bigint[]) AS t(club_id, day, known) JOIN clubs c ON c.id = t.club_id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(v.version), 0)::bigint AS total
     FROM resources r CROSS JOIN LATERAL (
         SELECT d.version FROM resource_days d WHERE d.resource_id = r.id AND d.day = t.day OFFSET 0
     ) v
     WHERE r.club_id = t.club_id
-) AS total
-FROM unnest($1::bigint[], $2::date[]) AS t(club_id, day) JOIN clubs c ON c.id = t.club_id
+) s
 """
 
 
-async def list_marks(conn: Connection, keys: Sequence[tuple[int, date]]) -> dict[tuple[int, date], DayMark]:
-    """The marks of these (club, day) pairs, all from one snapshot; unknown clubs are left out."""
-    rows = await conn.fetch(LIST_MARKS, [key[0] for key in keys], [key[1] for key in keys])
-    return {(row[0], row[1]): DayMark(row[2], row[3], row[4]) for row in rows}
+async def list_marks(conn: Connection, known: Mapping[tuple[int, date], int]) -> dict[tuple[int, date], DayMark]:
+    """The marks of these (club, day) pairs, all from one snapshot; unknown clubs are left out.
+
+    The sum of the versions that are known of each goes along; -1 where nothing is known.
+    """
+    rows = await conn.fetch(LIST_MARKS, [key[0] for key in known], [key[1] for key in known], list(known.values()))
+    return {(row[0], row[1]): DayMark(row[2], row[3], row[4], dict(row[5] or ())) for row in rows}
 
 
 # A resource whose version is the known one gives no row at all. The LEFT JOIN makes a changed one without uses

@@ -88,22 +88,35 @@ class Occupancy:
             # What was kept before the marks were read. What this process commits meanwhile may add as much to a sum as
             # somebody else's change that the marks have seen: the sums would be equal, and the states not.
             known = {key: self._kept.get(key) for key in keys}
-            marks = await sql.list_marks(conn, keys)
+            totals = {key: state.total if state is not None else -1 for key, state in known.items()}
+            marks = await sql.list_marks(conn, totals)
             for key, mark in marks.items():
-                state = known[key]
-                if state is None or (*state.mark, state.total) != mark:
-                    # Another configuration may have another zone or other units: its days are read afresh.
-                    same = state is not None and state.mark == mark[:2]
-                    state = await self._fetch(conn, key, state if same else None)
-                    if state is None:
-                        continue
-                    self._kept[key] = state
+                state = await self._as_marked(conn, key, known[key], mark)
+                if state is None:
+                    continue
                 states[key] = state
                 if key in self._kept:
                     self._kept.move_to_end(key)
         while len(self._kept) > KEPT_DAYS:
             self._kept.popitem(last=False)
         return states
+
+    async def _as_marked(
+        self, conn: Connection, key: Key, before: DayState | None, mark: sql.DayMark
+    ) -> DayState | None:
+        """The state that has this mark or a later one; `before` was kept when the mark was asked for."""
+        now = self._kept.get(key)
+        if before is None or now is None or before.mark != now.mark or before.mark != (mark.epoch, mark.config_version):
+            # Another configuration may have another zone or other units: its days are read afresh.
+            now = None
+        elif before.total == mark.total:
+            return before
+        elif now.versions == mark.versions:
+            return now  # what has changed is what this process has committed meanwhile
+        state = await self._fetch(conn, key, now)
+        if state is not None:
+            self._kept[key] = state
+        return state
 
     async def _fetch(self, conn: Connection, key: Key, known: DayState | None) -> DayState | None:
         """The state of a club-day, cut at the midnights of the configuration that it belongs to."""

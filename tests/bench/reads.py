@@ -32,8 +32,10 @@ from tests.bench.clubs import (
 from tests.bench.load import Outcome, replay
 from tests.bench.parts import CONNECTIONS, Cost, Pace, costed
 from tests.bench.report import Report
-from tests.bench.stack import Server, Stack
+from tests.bench.stack import PROCESSES, Server, Stack
 
+NOTHING = "/health/live"
+"""What a handler answers that does nothing."""
 EVERY = 20
 """One request of so many is a booking."""
 MIXED_DAYS = 14
@@ -45,14 +47,25 @@ CHECKS_PAUSE = 0.1
 
 
 def run(stack: Stack, pace: Pace, report: Report) -> None:
+    """Reads of several processes, then of one: on a machine of two cores two processes that do nothing have both for
+    themselves, while reads and bookings share them with Postgres."""
+    for processes in (PROCESSES, 1):
+        _compare(stack, pace, report, processes)
+    report.say(f"reads: a club of the demo's size, {MIXED_DAYS} days or more at a time, {PLAYERS} accounts")
+
+
+def _compare(stack: Stack, pace: Pace, report: Report, processes: int) -> None:
     """No-op, grid and availability by turns; what the reads say is checked meanwhile."""
-    mixed, nothing = f"200s, 1 in {EVERY} requests a booking", "no-op handler (/health/live)"
-    grid = report.compare("GET /api/grid", mixed, nothing, "/s", at_least=0.6)
-    availability = report.compare("GET /api/availability", mixed, nothing, "/s", at_least=0.3)
-    stack.copy("reads")
-    with stack.serving("reads") as server:
+    served = f"{processes} processes" if processes > 1 else "1 process"
+    mixed, nothing = f"200s, 1 in {EVERY} requests a booking", f"no-op handler ({NOTHING})"
+    grid = report.compare(f"GET /api/grid, {served}", mixed, nothing, "/s", at_least=0.6)
+    availability = report.compare(f"GET /api/availability, {served}", mixed, nothing, "/s", at_least=0.3)
+    alike = report.compare(f"GET /api/grid, {served}", mixed, "no-op handler, the same bookings between", "/s")
+    name = f"reads{processes}"
+    stack.copy(name)
+    with stack.serving(name, processes=processes) as server:
         reader = Reader(stack, server, club_of(server, SMALL), players_of(server, PLAYERS))
-        idle = get_request(server, "/health/live")
+        idle = get_request(server, NOTHING)
 
         def noop() -> Outcome:
             return replay(server.host, server.port, [idle], connections=CONNECTIONS, seconds=pace.seconds)
@@ -64,24 +77,25 @@ def run(stack: Stack, pace: Pace, report: Report) -> None:
         checked = 0
         for _ in range(pace.rounds):
             before = noop()
+            samples = {path: reader.load(path, pace.seconds) for path in ("grid", "availability", NOTHING)}
             for path, figure in (("grid", grid), ("availability", availability)):
-                sample = reader.load(path, pace.seconds)
-                checked += sample.checked
+                sample = samples[path]
                 figure.add(
-                    sample.reads / sample.outcome.seconds,
+                    sample.rate,
                     before.rate,
                     **sample.cost.extras(),
                     p99_ms=sample.outcome.p99_ms,
                     bytes_each=sample.outcome.received / max(1, sample.outcome.requests),
                     bookings_per_second=sample.bookings / sample.outcome.seconds,
                 )
-        report.say(f"reads: a club of the demo's size, {MIXED_DAYS} days or more at a time, {PLAYERS} accounts")
+            alike.add(samples["grid"].rate, samples[NOTHING].rate, **samples[NOTHING].cost.extras())
+            checked += sum(sample.checked for sample in samples.values())
         report.require(
             not reader.lies and checked > 0,
-            f"reads: {checked} times a booking was on the grid and out of the availability that were asked for after "
-            f"its 201, from other connections{''.join(f'; {lie}' for lie in reader.lies[:5])}",
+            f"reads, {served}: {checked} times a booking was on the grid and out of the availability that were asked for "
+            f"after its 201, from other connections{''.join(f'; {lie}' for lie in reader.lies[:5])}",
         )
-        require_truths(report, "reads", server, SMALL)
+        require_truths(report, f"reads, {served}", server, SMALL)
 
 
 class Sample(NamedTuple):
@@ -93,6 +107,11 @@ class Sample(NamedTuple):
     """Answers 200."""
     bookings: int
     checked: int
+
+    @property
+    def rate(self) -> float:
+        """Answers 200 a second."""
+        return self.reads / self.outcome.seconds
 
 
 class Reader:
@@ -107,7 +126,7 @@ class Reader:
         self.lies: list[str] = []
 
     def load(self, path: str, seconds: float, *, every: int = EVERY) -> Sample:
-        """Read `path` (grid or availability) for so many seconds, every so-manieth request a booking; 0 for none."""
+        """Read `path` (grid, availability or `NOTHING`) for so many seconds, every so-manieth request a booking; 0 for none."""
         server, club = self._server, self._club
         a_day = len(club.courts) * HOURS
         count = max(MIXED_DAYS, math.ceil(seconds * FASTEST / every / a_day)) if every else MIXED_DAYS
@@ -202,7 +221,9 @@ class Reader:
 
 
 def read_request(server: Server, club: Club, path: str, slot: Slot, token: str) -> bytes:
-    """GET of the grid of a slot's day, or of what is free in its hour."""
+    """GET of the grid of a slot's day, of what is free in its hour, or of `NOTHING`."""
+    if path == NOTHING:
+        return get_request(server, path)
     if path == "grid":
         return get_request(server, f"/api/grid?club={club.slug}&date={slot.day}", token)
     return get_request(server, f"/api/availability?club={club.slug}&start_ts={slot.start}&end_ts={slot.end}", token)

@@ -90,10 +90,12 @@ class Stack:
         return named(self.postgres.url, name)
 
     @contextmanager
-    def serving(self, database: str, *, rate_limit: int = 0, **more: str) -> Iterator[Server]:
+    def serving(
+        self, database: str, *, rate_limit: int = 0, processes: int = PROCESSES, **more: str
+    ) -> Iterator[Server]:
         """Server processes on a database, ready; stopped at the end. `more` are settings."""
         env = self.environment(database) | {"RATE_LIMIT_PER_MINUTE": str(rate_limit), "PORT": str(free_port())} | more
-        with server_processes(env, self.home, self.home / f"serve-{database}.log") as server:
+        with server_processes(env, self.home, self.home / f"serve-{database}.log", processes) as server:
             yield server
 
     def postgres_usage(self) -> Usage:
@@ -134,15 +136,17 @@ def without_our_settings() -> dict[str, str]:
 
 
 @contextmanager
-def server_processes(env: Mapping[str, str], home: Path, log: Path) -> Iterator[Server]:
-    """`courtside serve` with this environment and several processes, all of them ready; stopped at the end."""
+def server_processes(env: Mapping[str, str], home: Path, log: Path, processes: int) -> Iterator[Server]:
+    """`courtside serve` with this environment and so many processes, all of them ready; stopped at the end."""
     settings = read_settings(env)
-    command = [*PROGRAM, "serve", f"--workers={PROCESSES}"]
+    command = [*PROGRAM, "serve", f"--workers={processes}"]
     child = Child(command, env=dict(env), cwd=home, log=log, death_signal=signal.SIGTERM)
     try:
         deadline = time.monotonic() + START_PATIENCE
         # The kernel spreads connections over the processes that listen: one answer says that one of them is ready.
-        while len(descendants(child.pid)) <= PROCESSES or not all(answers(settings) for _ in range(16)):
+        # One alone has nobody above it.
+        whole = processes + 1 if processes > 1 else 1
+        while len(descendants(child.pid)) < whole or not all(answers(settings) for _ in range(16)):
             if child.returncode is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"The server did not start: {log.read_text()[-2000:]}")
             time.sleep(0.05)

@@ -123,6 +123,7 @@ async def test_a_gap_that_the_club_refuses_is_told_before(people: People) -> Non
     assert (
         await people.admin.ask("PATCH", "/api/admin/clubs/1", body, If_Match=club.headers["etag"])
     ).status_code == 200
+    assert {court["refusal"] for court in (await free(people.player, "08:30", "09:30"))["courts"]} == {None}
     await booked(people.player, slot("07:00", "08:00"))
     courts = {court["id"]: court["refusal"] for court in (await free(people.player, "08:30", "09:30"))["courts"]}
     assert courts[1] == "leaves_gap"

@@ -94,8 +94,8 @@ async def test_a_booking_of_this_process_while_a_question_runs_hides_none_of_ano
     await other.book(player, "10:00", "11:00")
     marks = sql.list_marks
 
-    async def and_then_a_booking(conn: Any, keys: Any) -> Any:
-        seen = await marks(conn, keys)
+    async def and_then_a_booking(conn: Any, known: Any) -> Any:
+        seen = await marks(conn, known)
         monkeypatch.setattr(sql, "list_marks", marks)
         await house.book(player, "11:00", "12:00", court_id=house.courts[1])
         return seen
@@ -103,6 +103,25 @@ async def test_a_booking_of_this_process_while_a_question_runs_hides_none_of_ano
     monkeypatch.setattr(sql, "list_marks", and_then_a_booking)
     # One change of another court each: the sum that the question saw is the sum of what this process knows now.
     assert shown(await kept(house)) == shown(await afresh(house))
+
+
+async def test_a_booking_of_this_process_that_a_running_question_sees_is_not_read(
+    house: House, days_read: list[date], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player = await house.player()
+    await kept(house)
+    days_read.clear()
+    marks = sql.list_marks
+
+    async def after_a_booking(conn: Any, known: Any) -> Any:
+        monkeypatch.setattr(sql, "list_marks", marks)
+        await house.book(player, "10:00", "11:00", coach_id=house.coach, rackets=2)
+        return await marks(conn, known)
+
+    monkeypatch.setattr(sql, "list_marks", after_a_booking)
+    known = await kept(house)
+    assert days_read == []
+    assert shown(known) == shown(await afresh(house))
 
 
 async def test_a_booking_over_midnight_is_carried_to_both_days(house: House, days_read: list[date]) -> None:
