@@ -136,7 +136,7 @@ def without_our_settings() -> dict[str, str]:
 
 
 @contextmanager
-def server_processes(env: Mapping[str, str], home: Path, log: Path, processes: int) -> Iterator[Server]:
+def server_processes(env: Mapping[str, str], home: Path, log: Path, processes: int = PROCESSES) -> Iterator[Server]:
     """`courtside serve` with this environment and so many processes, all of them ready; stopped at the end."""
     settings = read_settings(env)
     command = [*PROGRAM, "serve", f"--workers={processes}"]
