@@ -62,14 +62,18 @@ async def list_own_entries(conn: Connection, user_id: int) -> list[Entry]:
 
 
 LIST_ENTRIES_OF_CLUB = f"""
-SELECT {ENTRY_COLUMNS} FROM {ENTRY_TABLES} WHERE e.club_id = $1 AND (e.start_ts, e.id) > ($2, $3)
-ORDER BY e.start_ts, e.id LIMIT $4
+SELECT {ENTRY_COLUMNS} FROM {ENTRY_TABLES}
+WHERE e.club_id = $1 AND e.end_ts > $2 AND e.start_ts < $3 AND (e.start_ts, e.id) > ($4, $5)
+ORDER BY e.start_ts, e.id LIMIT $6
 """
 
 
-async def list_entries_of_club(conn: Connection, club_id: int, after: tuple[datetime, UUID], limit: int) -> list[Entry]:
-    """All who wait in a club, in the order of what they wait for, from `after` on."""
-    return [entry_of(row) for row in await conn.fetch(LIST_ENTRIES_OF_CLUB, club_id, *after, limit)]
+async def list_entries_of_club(
+    conn: Connection, club_id: int, *, during: Interval, after: tuple[datetime, UUID], limit: int
+) -> list[Entry]:
+    """All who wait in a club for what overlaps the interval, in the order of its start, from `after` on."""
+    rows = await conn.fetch(LIST_ENTRIES_OF_CLUB, club_id, during.start, during.end, *after, limit)
+    return [entry_of(row) for row in rows]
 
 
 FETCH_ENTRY = f"SELECT {ENTRY_COLUMNS} FROM {ENTRY_TABLES} WHERE e.id = $1"

@@ -222,10 +222,14 @@ class Waitlist:
             mine = await sql.list_own_entries(conn, identity.user_id)
         return await self._with_positions(mine)
 
-    async def list_of_club(self, club_id: int, *, after: tuple[datetime, UUID] | None, limit: int) -> list[Waiting]:
-        """All who wait in a club, for its staff, in the order of what they wait for."""
+    async def list_of_club(
+        self, club_id: int, *, during: Interval, after: tuple[datetime, UUID] | None, limit: int
+    ) -> list[Waiting]:
+        """All who wait in a club for what overlaps the interval, for its staff, in the order of its start."""
         async with acquire(self._context.pool) as conn:
-            found = await sql.list_entries_of_club(conn, club_id, after or FIRST_PAGE, limit)
+            found = await sql.list_entries_of_club(
+                conn, club_id, during=during, after=after or FIRST_PAGE, limit=limit
+            )
         return await self._with_positions(found)
 
     async def promote(self, identity: Identity, club_id: int, entry_id: UUID) -> Accepted:

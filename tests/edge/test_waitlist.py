@@ -217,6 +217,12 @@ async def test_staff_see_who_waits_and_promote_by_hand(people: People) -> None:
     joined = (await people.player2.ask("POST", "/api/waitlist", slot(auto_book=True))).json()
     listed = await people.staff.ask("GET", "/api/admin/waitlist")
     assert [entry["id"] for entry in listed.json()["items"]] == [joined["id"]]
+    assert listed.json()["items"][0]["waiter"] == {
+        "id": joined["user_id"],
+        "name": "Paul Player",
+        "email": "player2@courtside.example",
+    }
+    assert listed.headers["cache-control"] == "no-store"
     assert (await people.player.ask("GET", "/api/admin/waitlist")).status_code == 403
     taken = await people.staff.ask("POST", "/api/admin/waitlist/promote", {"entry_id": joined["id"]})
     assert (taken.status_code, taken.json()["code"]) == (409, "slot_taken")
@@ -227,6 +233,23 @@ async def test_staff_see_who_waits_and_promote_by_hand(people: People) -> None:
 
     assert (looked.status_code, looked.json()) == (200, {"booking": None, "waitlist_entry": None})
     assert answer.json()["booking"]["user_id"] == joined["user_id"]
+
+
+async def test_staff_see_who_waits_on_one_day(people: People, clock: FrozenClock) -> None:
+    for day in ("2031-05-15", "2031-05-16"):
+        for start, end in (("10:00", "11:00"), ("21:00", "22:00")):
+            await booked(people.player, slot(start, end, day=day))
+            await people.player2.ask("POST", "/api/waitlist", slot(start, end, day=day))
+    path = "/api/admin/waitlist?from=2031-05-15&to=2031-05-16"
+    whole = (await people.staff.ask("GET", path)).json()
+    assert [entry["start_ts"][:16] for entry in whole["items"]] == ["2031-05-15T10:00", "2031-05-15T21:00"]
+    assert datetime.fromisoformat(whole["now"]) == clock.now
+    first = (await people.staff.ask("GET", f"{path}&limit=1")).json()
+    second = (await people.staff.ask("GET", f"{path}&limit=1&cursor={first['next']}")).json()
+    assert [*first["items"], *second["items"]] == whole["items"]
+    assert second["next"] is None
+    refused = await people.staff.ask("GET", "/api/admin/waitlist?from=2031-05-16&to=2031-05-15")
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_time")
 
 
 async def test_what_was_set_aside_is_seen_and_tried_again(app: Litestar, people: People) -> None:

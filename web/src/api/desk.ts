@@ -7,6 +7,7 @@ import { allPages } from "./pages"
 import type { components } from "./schema"
 
 export type DeskBooking = components["schemas"]["DeskBooking"]
+export type Named = components["schemas"]["Named"]
 export type Member = components["schemas"]["AdminUser"]
 
 /** Who is looked for is shown as so many, the first ones. */

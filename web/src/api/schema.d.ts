@@ -1427,7 +1427,7 @@ export interface paths {
         };
         /**
          * Who waits
-         * @description All who wait in the club, with their place in the line. For staff.
+         * @description All who wait in the club, with who they are and their place in the line. For staff.
          */
         get: operations["admin_list_waiting"];
         put?: never;
@@ -2400,6 +2400,32 @@ export interface components {
             created_at: string;
             cancelled_at: string | null;
             booker: components["schemas"]["Named"];
+        };
+        /**
+         * DeskEntry
+         * @description Somebody who waits, as the club's staff see them.
+         */
+        DeskEntry: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {unknown} */
+            status: "held" | "offered" | "waiting";
+            position: number;
+            slot_hash: string;
+            club: string;
+            court_id: number | null;
+            kind: string | null;
+            start_ts: string;
+            end_ts: string;
+            coach_id: number | null;
+            equipment: components["schemas"]["EquipmentItem"][];
+            auto_book: boolean;
+            max_price: number | null;
+            not_after: string | null;
+            user_id: number;
+            created_at: string;
+            offer: components["schemas"]["OfferView"] | null;
+            waiter: components["schemas"]["Named"];
         };
         /**
          * DeskPage
@@ -3448,7 +3474,8 @@ export interface components {
          * @description Who waits, in the order of what they wait for.
          */
         WaitlistPage: {
-            items: components["schemas"]["EntryView"][];
+            items: components["schemas"]["DeskEntry"][];
+            now: string;
             next: string | null;
         };
         /**
@@ -5932,6 +5959,8 @@ export interface operations {
         parameters: {
             query?: {
                 club?: string | null;
+                from?: string | null;
+                to?: string | null;
                 cursor?: string | null;
                 limit?: number;
             };

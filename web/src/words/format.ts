@@ -60,6 +60,11 @@ export function formatSpan(start: Instant, end: Instant, zone: string): string {
   return `${formatDate(start, zone)}, ${formatTimes(start, end, zone)}`
 }
 
+/** "Tue 1 Dec, 19:00" */
+export function formatMoment(instant: Instant, zone: string): string {
+  return `${formatDate(instant, zone)}, ${formatTime(instant, zone)}`
+}
+
 /** The local day of an instant, `2026-12-01`. */
 export function localDay(instant: Instant, zone: string): string {
   const options = { year: "numeric", month: "2-digit", day: "2-digit" } as const

@@ -1,6 +1,7 @@
 /** What the page says to staff: a part of the words that only the staff's pages fetch. */
 
 import { atDesk, today } from "./desk"
+import { lineWords } from "./line"
 import { outboxWords } from "./outbox"
 import { coachesWords, courtsWords, peopleWords } from "./people"
 import { equipmentWords, pricesWords } from "./prices"
@@ -16,6 +17,7 @@ export const staff = {
     "Somebody else has changed this meanwhile. Here is how it is now: look again, then make your change.",
   today,
   atDesk,
+  line: lineWords,
   listing,
   closures: closuresWords,
   hours,

@@ -44,7 +44,7 @@ export function Affected({ club, draft, onKnown }: Props) {
       <ul className={styles["affected"]} aria-label={says.affectedList}>
         {data.map(booking => (
           <li key={booking.id}>
-            {formatSpan(booking.start_ts, booking.end_ts, club.zone)} · <Who booking={booking} />
+            {formatSpan(booking.start_ts, booking.end_ts, club.zone)} · <Who who={booking.booker} />
           </li>
         ))}
       </ul>

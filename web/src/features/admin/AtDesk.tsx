@@ -39,7 +39,7 @@ export function AtDesk({ club, topic, court, gridRef, onClose }: Props) {
       {booking && (
         <>
           <p className={styles["chosen"]}>
-            <Who booking={booking} />
+            <Who who={booking.booker} />
           </p>
           <p>
             {court.name} · {formatSpan(booking.start_ts, booking.end_ts, club.zone)}

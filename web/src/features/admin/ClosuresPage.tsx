@@ -3,7 +3,7 @@ import { useMemo } from "react"
 import { type Club, type Court, courtsQuery } from "../../api/catalogue"
 import { type Closure, type ClosureDraft, closures } from "../../api/collections"
 import { Field } from "../../ui/Field"
-import { formatDate, formatTime } from "../../words/format"
+import { formatMoment, formatTime } from "../../words/format"
 import { staff } from "../../words/staff"
 import { Affected } from "./Affected"
 import { Checks } from "./fields/Checks"
@@ -38,7 +38,7 @@ function Closures({ club }: { club: Club }) {
 }
 
 function kindOf(club: Club, courts: readonly Court[]): Kind<Closure, Draft> {
-  const at = (instant: string) => `${formatDate(instant, club.zone)}, ${formatTime(instant, club.zone)}`
+  const at = (instant: string) => formatMoment(instant, club.zone)
   const when = ({ start_ts, end_ts }: Closure) =>
     start_ts.slice(0, 10) === end_ts.slice(0, 10)
       ? `${at(start_ts)}–${formatTime(end_ts, club.zone)}`

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query"
 import { type Club, coachesQuery, courtsQuery, equipmentQuery } from "../../api/catalogue"
-import type { DeskBooking } from "../../api/desk"
+import type { DeskBooking, Named } from "../../api/desk"
 import { Button } from "../../ui/Button"
 import { type Column, Table } from "../../ui/Table"
 import { formatDate, formatMoney, formatTimes } from "../../words/format"
@@ -44,7 +44,7 @@ export function DeskTable({ club, caption, bookings, dated = false, now, onAsk }
       short: true,
       of: ({ court_id }) => courts?.find(({ id }) => id === court_id)?.name ?? "",
     },
-    { head: says.who, of: booking => <Who booking={booking} /> },
+    { head: says.who, of: booking => <Who who={booking.booker} /> },
     { head: says.with, of: extras },
     { head: says.price, figures: true, of: ({ price }) => formatMoney(price.total, price.currency) },
   ]
@@ -71,12 +71,12 @@ export function DeskTable({ club, caption, bookings, dated = false, now, onAsk }
   )
 }
 
-/** Whose a booking is, with the address to write to. */
-export function Who({ booking }: { booking: DeskBooking }) {
-  const { name, email } = booking.booker
+/** Who somebody is, with the address to write to. */
+export function Who({ who }: { who: Named }) {
+  const { name, email } = who
   return (
     <>
-      {whoOf(booking)}
+      {whoOf(who)}
       {name && email && (
         <>
           {" "}
@@ -95,8 +95,8 @@ function State({ booking, now }: { booking: DeskBooking; now: number }) {
   return <span className={styles["tag"]}>{staff.today.running}</span>
 }
 
-/** Says with whom and with what a booking is. */
-export function useExtras(club: Club): (booking: DeskBooking) => string {
+/** Says with whom and with what a booking is, or is to be. */
+export function useExtras(club: Club): (wish: Pick<DeskBooking, "coach_id" | "equipment">) => string {
   const { data: coaches } = useQuery(coachesQuery(club.slug, club.config_version))
   const { data: pools } = useQuery(equipmentQuery(club.slug, club.config_version))
   return ({ coach_id, equipment }) => {

@@ -1,7 +1,7 @@
 import { useState } from "react"
 import type { OutboxRow } from "../../api/outbox"
 import { Button } from "../../ui/Button"
-import { formatDate, formatTime } from "../../words/format"
+import { formatMoment } from "../../words/format"
 import { staff } from "../../words/staff"
 import styles from "./screens.module.css"
 
@@ -15,7 +15,7 @@ interface Props {
 export function OutboxItem({ row, zone, onRetry }: Props) {
   const [busy, setBusy] = useState(false)
   const says = staff.outbox
-  const at = (instant: string) => `${formatDate(instant, zone)}, ${formatTime(instant, zone)}`
+  const at = (instant: string) => formatMoment(instant, zone)
   const name = says.kinds[row.kind] ?? row.kind
   const state = row.parked_at === null ? says.due(at(row.run_at)) : says.since(at(row.parked_at))
 

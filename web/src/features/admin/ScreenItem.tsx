@@ -6,7 +6,7 @@ import { type AdminScreen, changeScreen, revokeScreen, screensQuery } from "../.
 import { Button } from "../../ui/Button"
 import { Field } from "../../ui/Field"
 import { Notice, Trouble } from "../../ui/Notice"
-import { formatDate, formatTime } from "../../words/format"
+import { formatMoment } from "../../words/format"
 import { staff } from "../../words/staff"
 import { CourtsChoice, courtsOf } from "./CourtsChoice"
 import styles from "./screens.module.css"
@@ -107,7 +107,7 @@ function courtNames({ court_ids }: AdminScreen, courts: readonly Court[]): strin
 
 function stateOf({ revoked_at, last_seen_at, paired }: AdminScreen, zone: string): string {
   const says = staff.screens.state
-  const at = (instant: string) => `${formatDate(instant, zone)}, ${formatTime(instant, zone)}`
+  const at = (instant: string) => formatMoment(instant, zone)
   if (revoked_at !== null) return says.revoked(at(revoked_at))
   if (!paired) return says.waiting
   return last_seen_at === null ? says.never : says.seen(at(last_seen_at))

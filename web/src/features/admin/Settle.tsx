@@ -11,6 +11,6 @@ interface Props {
 
 /** Cancelling or moving somebody's booking: the same questions as to its owner, with the owner's price. */
 export function Settle({ asked: { what, booking }, onClose, onDone }: Props) {
-  const given = { booking, who: whoOf(booking), email: booking.booker.email, onClose, onDone }
+  const given = { booking, who: whoOf(booking.booker), email: booking.booker.email, onClose, onDone }
   return what === "cancel" ? <CancelDialog {...given} /> : <MoveDialog {...given} />
 }

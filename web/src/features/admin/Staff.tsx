@@ -5,6 +5,7 @@ import { words } from "../../words/words"
 /** What is below /admin; each page is fetched when it is opened. `places.ts` has them in the order of the menu. */
 const ROUTES: Routes = [
   ["/admin", later("TodayPage", () => import("./TodayPage"))],
+  ["/admin/waitlist", later("WaitlistPage", () => import("./WaitlistPage"))],
   ["/admin/closures", later("ClosuresPage", () => import("./ClosuresPage"))],
   ["/admin/hours", later("HoursPage", () => import("./HoursPage"))],
   ["/admin/courts", later("CourtsPage", () => import("./CourtsPage"))],

@@ -5,12 +5,13 @@ import { type Club, courtsQuery } from "../../api/catalogue"
 import { deskQuery } from "../../api/desk"
 import { useNow } from "../../api/useNow"
 import { useDayChanges } from "../../live/useDayChanges"
-import { Button, buttonClass } from "../../ui/Button"
+import { buttonClass } from "../../ui/Button"
 import { Field } from "../../ui/Field"
 import { Notice, Trouble } from "../../ui/Notice"
-import { addDays, formatDay, localDay } from "../../words/format"
+import { formatDay } from "../../words/format"
 import { staff } from "../../words/staff"
 import { ClosedToday } from "./ClosedToday"
+import { DayChoice, useChosenDay } from "./DayChoice"
 import { type Asked, DeskTable } from "./DeskTable"
 import { inOrder, isFound } from "./desk"
 import { Others } from "./Others"
@@ -19,6 +20,7 @@ import { StaffPage } from "./StaffPage"
 import styles from "./staff.module.css"
 
 const says = staff.today
+
 /** The home of the club's staff: who comes today, and whatever is to be done about it. */
 export function TodayPage() {
   return <StaffPage title={says.title}>{({ club }) => <Today club={club} />}</StaffPage>
@@ -27,9 +29,8 @@ export function TodayPage() {
 function Today({ club }: { club: Club }) {
   const queries = useQueryClient()
   const now = useNow()
-  const today = localDay(now, club.zone)
-  const [address, setAddress] = useSearchParams()
-  const date = dateOf(address.get("date")) ?? today
+  const { today, date, go } = useChosenDay(club.zone)
+  const [address] = useSearchParams()
   const [search, setSearch] = useState("")
   const [cancelledToo, setCancelledToo] = useState(false)
   const [asked, setAsked] = useState<Asked | null>(null)
@@ -42,13 +43,6 @@ function Today({ club }: { club: Club }) {
   )
   useDayChanges({ club: club.slug, date }, look)
 
-  const go = (to: string) =>
-    setAddress(before => {
-      const after = new URLSearchParams(before)
-      if (to === today) after.delete("date")
-      else after.set("date", to)
-      return after
-    })
   const shown = data?.filter(booking => isFound(booking, search) && (cancelledToo || booking.status === "confirmed"))
   const ask = (what: Asked) => {
     setDone(null)
@@ -65,21 +59,7 @@ function Today({ club }: { club: Club }) {
       {done !== null && <Notice>{done}</Notice>}
       {error && <Trouble error={error} />}
       <div className={styles["bar"]}>
-        <div className={styles["days"]}>
-          <Button aria-label={says.earlier} onClick={() => go(addDays(date, -1))}>
-            <span aria-hidden="true">‹</span>
-          </Button>
-          <Field
-            label={says.day}
-            type="date"
-            value={date}
-            onChange={event => event.target.value && go(event.target.value)}
-          />
-          <Button aria-label={says.later} onClick={() => go(addDays(date, 1))}>
-            <span aria-hidden="true">›</span>
-          </Button>
-          {date !== today && <Button onClick={() => go(today)}>{says.now}</Button>}
-        </div>
+        <DayChoice today={today} date={date} go={go} />
         <Field
           label={says.search}
           type="search"
@@ -114,8 +94,4 @@ function Today({ club }: { club: Club }) {
       {asked && <Settle asked={asked} onClose={() => setAsked(null)} onDone={settled} />}
     </>
   )
-}
-
-function dateOf(text: string | null): string | null {
-  return text && /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)) ? text : null
 }

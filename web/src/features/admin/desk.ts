@@ -1,17 +1,17 @@
 /** What is said of a booking at the desk, and finding people in a list. */
 
-import type { DeskBooking } from "../../api/desk"
+import type { DeskBooking, Named } from "../../api/desk"
 import { formatTimes } from "../../words/format"
 import { staff } from "../../words/staff"
 
 /** Whose it is: a name, else the address. */
-export function whoOf({ booker }: DeskBooking): string {
-  return booker.name || booker.email || staff.today.gone
+export function whoOf({ name, email }: Named): string {
+  return name || email || staff.today.gone
 }
 
 /** "Pia Player, 10:00–11:00" */
 export function aboutOf(booking: DeskBooking, zone: string): string {
-  return staff.today.about(whoOf(booking), formatTimes(booking.start_ts, booking.end_ts, zone))
+  return staff.today.about(whoOf(booking.booker), formatTimes(booking.start_ts, booking.end_ts, zone))
 }
 
 /** Whether some text is part of the name or the address, as the server looks for it. */

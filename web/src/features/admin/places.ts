@@ -4,6 +4,7 @@ import { staff } from "../../words/staff"
 
 export const PLACES: readonly (readonly [path: string, name: string])[] = [
   ["/admin", staff.today.title],
+  ["/admin/waitlist", staff.line.title],
   ["/admin/closures", staff.closures.title],
   ["/admin/hours", staff.hours.title],
   ["/admin/courts", staff.courts.title],

@@ -1,0 +1,97 @@
+"""Staff run the club from the page: who waits, its rules, what happened, coaches' dates, courts made of others."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page, expect
+
+from tests.e2e.conftest import PHONE, Browse, Browsing, Site, days_ahead
+from tests.e2e.test_staff import at, fits
+
+PICTURES = os.environ.get("SCREENSHOTS")
+"""A folder for pictures to look at; without it none are taken."""
+
+DAY = days_ahead(8)
+
+
+async def post(site: Site, who: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    async with site.client(who) as client:
+        answer = await client.post(path, json=body)
+    made: dict[str, Any] = answer.raise_for_status().json()
+    return made
+
+
+def slot(start: str, end: str, *, court: int = 5, **more: Any) -> dict[str, Any]:
+    return {"court_id": court, "start_ts": f"{DAY}T{start}", "end_ts": f"{DAY}T{end}"} | more
+
+
+async def picture(page: Page, name: str) -> None:
+    if PICTURES:
+        await page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
+
+
+async def large(page: Page) -> None:
+    """Twice the size of the text, and back."""
+    await page.evaluate("document.documentElement.style.fontSize = '200%'")
+    await fits(page)
+    await page.evaluate("document.documentElement.style.fontSize = ''")
+
+
+async def test_the_desk_sees_who_waits_promotes_by_keyboard_and_removes(browse: Browse, site: Site) -> None:
+    booking = await post(site, "player", "/api/bookings", slot("10:00", "11:00"))
+    staff = await browse()
+    staff.expect("status of 409")
+    page = await at(staff, "/admin/waitlist")
+    await expect(page.get_by_text("Nobody waits for this day.")).to_be_visible()
+    await post(site, "player2", "/api/waitlist", slot("10:00", "11:00"))
+    await post(site, "admin", "/api/waitlist", slot("10:30", "11:30", auto_book=True, max_price=9900, coach_id=2))
+    await page.reload()
+    await page.get_by_role("button", name="The next day somebody waits for").click()
+    first = page.get_by_role("row").filter(has_text="Paul Player")
+    second = page.get_by_role("row").filter(has_text="10:30–11:30")
+    for shown in ("10:00–11:00", "Court 5", "1st", "player2@courtside.example", "offered"):
+        await expect(first).to_contain_text(shown)
+    for shown in ("Court 5, Coach", "2nd", "at most for £99.00"):
+        await expect(second).to_contain_text(shown)
+    await fits(page)
+    await picture(page, "waitlist-desk")
+
+    # What is taken is not given to anybody, and that is said in words.
+    await second.get_by_role("button", name="Promote").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("One person comes before them.")
+    await dialog.get_by_role("button", name="Promote").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("It is taken at that time.")
+    await fits(page)
+    await picture(page, "waitlist-refused")
+    await page.keyboard.press("Escape")
+    await expect(second.get_by_role("button", name="Promote")).to_be_focused()
+
+    # Freed, it is held for the first at once, and the page hears of it by itself.
+    await post(site, "player", f"/api/bookings/{booking['id']}/cancel", {})
+    await expect(first).to_contain_text("held for them now")
+    await first.get_by_role("button", name="Promote").focus()
+    await page.keyboard.press("Enter")
+    await expect(dialog).to_contain_text("Nobody comes before them.")
+    await dialog.get_by_role("button", name="Promote").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status").filter(has_text="Offered to Paul Player until")).to_be_visible()
+    await expect(first).to_contain_text("Court 5 offered until")
+    await expect(first.get_by_role("timer")).to_contain_text("left")
+    await expect(first.get_by_role("button", name="Promote")).to_have_count(0)
+
+    phone = await browse(viewport=PHONE, color_scheme="dark")
+    small = await at(phone, f"/admin/waitlist?date={DAY}")
+    await expect(small.get_by_role("timer")).to_be_visible()
+    await fits(small)
+    await picture(small, "waitlist-phone")
+    await small.get_by_role("button", name="Remove from the waitlist: Paul Player").click()
+    await expect(small.get_by_role("dialog")).to_contain_text("goes to the next in line")
+    await fits(small)
+    await small.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    await expect(small.get_by_role("status").filter(has_text="Paul Player waits no more: Court 5")).to_be_visible()
+    await expect(first).to_have_count(0)
+    await large(small)
