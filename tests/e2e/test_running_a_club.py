@@ -95,3 +95,71 @@ async def test_the_desk_sees_who_waits_promotes_by_keyboard_and_removes(browse: 
     await expect(small.get_by_role("status").filter(has_text="Paul Player waits no more: Court 5")).to_be_visible()
     await expect(first).to_have_count(0)
     await large(small)
+
+
+async def test_rules_are_read_by_staff_and_changed_by_administrators_who_see_what_others_changed_meanwhile(
+    browse: Browse, site: Site
+) -> None:
+    staff = await browse()
+    page = await at(staff, "/admin/rules")
+    await expect(page.get_by_text("changed by the club's administrators")).to_be_visible()
+    await expect(page.get_by_role("region", name="How far ahead")).to_contain_text("60 days")
+    await expect(page.get_by_role("button", name="Save the rules")).to_have_count(0)
+    await fits(page)
+
+    admin = await browse()
+    admin.expect("status of 4(12|22)")
+    page = await at(admin, "/admin/rules", "admin")
+    await page.get_by_label("Bookings at a time").fill("4")
+    await page.get_by_label("Free until (minutes before)").fill("2880")
+    await expect(page.get_by_text("That is 2 days.")).to_be_visible()
+    await page.get_by_role("button", name="Add a tier").click()
+    await page.get_by_label("Name of tier 1").fill("gold")
+    await page.get_by_label("Days ahead: gold").fill("61")
+    await fits(page)
+    await picture(page, "rules-desk")
+    # Hours that somebody sets meanwhile are no rule of these: it is saved all the same.
+    await post(site, "admin", "/api/admin/hours/exceptions", {"day": days_ahead(20), "reason": "Feast"})
+    await page.get_by_role("button", name="Save the rules").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status").filter(has_text="The rules are saved")).to_be_in_viewport()
+
+    async with site.client("admin") as other:
+        stored = await other.get("/api/admin/clubs/1")
+        policy = stored.json()["policy"]
+        assert (policy["quotas"]["active_bookings"], policy["cancel_deadline"]) == (4, 2880)
+        assert policy["tier_horizon_days"] == {"gold": 61}
+        change = {"policy": {"horizon_days": 30, "offer_minutes": 20}}
+        headers = {"If-Match": stored.headers["etag"]}
+        (await other.patch("/api/admin/clubs/1", json=change, headers=headers)).raise_for_status()
+    await page.get_by_label("Days ahead", exact=True).fill("45")
+    await page.get_by_label("Who sees the grid").select_option("Members only")
+    await page.get_by_role("button", name="Save the rules").click()
+    conflict = page.get_by_role("alert")
+    await expect(conflict).to_contain_text("Days ahead: was “60 days”, is “30 days”. You want “45 days”.")
+    await expect(conflict).to_contain_text("An offer lasts (minutes): was “30 minutes”, is “20 minutes”.")
+    await expect(conflict).to_be_in_viewport()
+    await expect(page.get_by_label("An offer lasts (minutes)")).to_have_value("20")
+    await expect(page.get_by_label("Days ahead", exact=True)).to_have_value("45")
+    await fits(page)
+    await picture(page, "rules-conflict")
+    await page.get_by_label("Shortest booking (minutes)").fill("300")
+    await page.get_by_role("button", name="Save the rules").click()
+    wrong = page.locator("[aria-invalid]")
+    await expect(wrong).to_be_focused()
+    await fits(page)
+    await page.get_by_label("Shortest booking (minutes)").fill("60")
+    await page.get_by_role("button", name="Save the rules").click()
+    await expect(page.get_by_role("status").filter(has_text="The rules are saved")).to_be_visible()
+    async with site.client(None) as stranger:
+        assert (await stranger.get("/api/grid")).status_code == 401
+    await page.get_by_label("Who sees the grid").select_option("Everybody")
+    await page.get_by_label("Days ahead", exact=True).fill("60")
+    await page.get_by_role("button", name="Save the rules").click()
+    await expect(page.get_by_role("status").filter(has_text="The rules are saved")).to_be_visible()
+    phone = await browse(viewport=PHONE, color_scheme="dark")
+    small = await at(phone, "/admin/rules", "admin")
+    await small.get_by_label("Name of tier 1").wait_for()
+    await fits(small)
+    await picture(small, "rules-phone")
+    await large(small)

@@ -6,6 +6,7 @@ import { outboxWords } from "./outbox"
 import { coachesWords, courtsWords, peopleWords } from "./people"
 import { equipmentWords, pricesWords } from "./prices"
 import { usageWords } from "./reports"
+import { rulesWords } from "./rules"
 import { screensWords } from "./screens"
 import { closuresWords, hours, listing } from "./setup"
 
@@ -24,6 +25,7 @@ export const staff = {
   courts: courtsWords,
   coaches: coachesWords,
   people: peopleWords,
+  rules: rulesWords,
   equipment: equipmentWords,
   prices: pricesWords,
   usage: usageWords,

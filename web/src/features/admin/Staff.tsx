@@ -12,6 +12,7 @@ const ROUTES: Routes = [
   ["/admin/coaches", later("CoachesPage", () => import("./CoachesPage"))],
   ["/admin/equipment", later("EquipmentPage", () => import("./EquipmentPage"))],
   ["/admin/prices", later("PricesPage", () => import("./PricesPage"))],
+  ["/admin/rules", later("RulesPage", () => import("./RulesPage"))],
   ["/admin/people", later("PeoplePage", () => import("./PeoplePage"))],
   ["/admin/usage", later("UsagePage", () => import("./UsagePage"))],
   ["/admin/outbox", later("OutboxPage", () => import("./OutboxPage"))],

@@ -11,6 +11,7 @@ export const PLACES: readonly (readonly [path: string, name: string])[] = [
   ["/admin/coaches", staff.coaches.title],
   ["/admin/equipment", staff.equipment.title],
   ["/admin/prices", staff.prices.title],
+  ["/admin/rules", staff.rules.title],
   ["/admin/people", staff.people.title],
   ["/admin/usage", staff.usage.title],
   ["/admin/screens", staff.screens.title],

@@ -2,6 +2,9 @@ import { Select } from "../../../ui/Select"
 
 interface Props<Value extends string> {
   readonly label: string
+  readonly hint?: string
+  readonly name?: string
+  readonly problem?: string | undefined
   readonly value: Value
   /** Value → how it is called. */
   readonly choices: Readonly<Record<Value, string>>
@@ -9,9 +12,9 @@ interface Props<Value extends string> {
 }
 
 /** One of a few values. */
-export function Choice<Value extends string>({ label, value, choices, onChange }: Props<Value>) {
+export function Choice<Value extends string>({ choices, onChange, ...select }: Props<Value>) {
   return (
-    <Select label={label} value={value} onChange={event => onChange(event.target.value as Value)}>
+    <Select {...select} onChange={event => onChange(event.target.value as Value)}>
       {Object.entries<string>(choices).map(([each, name]) => (
         <option key={each} value={each}>
           {name}
