@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,21 @@ def test_an_import_against_the_direction_is_caught(tmp_path: Path, file: str, im
         planted.write_text(f'import "{target}"\n')
         done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
         assert done.returncode == status, done.stdout + done.stderr
+
+
+AREAS = r"(session|account|member|totp|api_key|calendar_feed|screen|catalogue)\.[a-z_]+"
+NOTED = r'(?:\.note\(|AuditEvent\.of_\w+\([\w.]+\(?\)?, |\bwhat = )"([a-z_]+)"'
+
+
+def test_staff_read_all_that_is_noted_in_words() -> None:
+    """Each type of event that the server writes to the audit trail is told by the page that shows it."""
+    sources = [path.read_text() for path in (ROOT / "server").rglob("*.py")]
+    noted = {found for text in sources for found in re.findall(NOTED, text)}
+    noted |= {found[0] for text in sources for found in re.finditer(f'(?<="){AREAS}(?=")', text)}
+    assert {"confirmed", "moved", "promoted", "left", "closed", "reopened", "account.added"} <= noted
+    assert len(noted) > 40
+    words = (WEB / "src" / "words" / "audit.ts").read_text()
+    assert sorted(kind for kind in noted if not re.search(rf'^    "?{re.escape(kind)}"?: "', words, re.MULTILINE)) == []
 
 
 def test_the_grid_is_shown_with_little_script() -> None:

@@ -44,6 +44,22 @@ async def list_names(conn: Connection, user_ids: Collection[int]) -> list[asyncp
     return rows
 
 
+# Who is neither has nothing to do with the club's staff, though they may stand in its trail: an operator, say.
+LIST_KNOWN_NAMES = """
+SELECT id, name, CASE WHEN erased_at IS NULL THEN email ELSE '' END AS email
+FROM users AS u WHERE id = ANY($2::bigint[]) AND (
+    EXISTS (SELECT FROM memberships AS m WHERE m.club_id = $1 AND m.user_id = u.id)
+    OR EXISTS (SELECT FROM bookings AS b WHERE b.club_id = $1 AND b.user_id = u.id)
+) ORDER BY id
+"""
+
+
+async def list_known_names(conn: Connection, club_id: int, user_ids: Collection[int]) -> list[asyncpg.Record]:
+    """Who those of these people are who are members of the club or have booked there, as `list_names`."""
+    rows: list[asyncpg.Record] = await conn.fetch(LIST_KNOWN_NAMES, club_id, list(user_ids))
+    return rows
+
+
 FETCH_PERSON = f"""
 SELECT {_PERSON}
 FROM memberships AS m JOIN users AS u ON u.id = m.user_id

@@ -74,6 +74,15 @@ async def names_of(context: Context, user_ids: Collection[int]) -> dict[int, Nam
     return {row["id"]: Named(**row) for row in rows}
 
 
+async def known_names_of(context: Context, club_id: int, user_ids: Collection[int]) -> list[Named]:
+    """Who these people are, of those whom the club's staff know: members, and whoever has booked there."""
+    if not user_ids:
+        return []
+    async with acquire(context.pool) as conn:
+        rows = await users.list_known_names(conn, club_id, user_ids)
+    return [Named(**row) for row in rows]
+
+
 async def show_user(context: Context, *, club_id: int, user_id: int) -> Person:
     """One member of a club. Raises `NotFound`."""
     async with acquire(context.pool) as conn:

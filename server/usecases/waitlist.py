@@ -227,9 +227,7 @@ class Waitlist:
     ) -> list[Waiting]:
         """All who wait in a club for what overlaps the interval, for its staff, in the order of its start."""
         async with acquire(self._context.pool) as conn:
-            found = await sql.list_entries_of_club(
-                conn, club_id, during=during, after=after or FIRST_PAGE, limit=limit
-            )
+            found = await sql.list_entries_of_club(conn, club_id, during=during, after=after or FIRST_PAGE, limit=limit)
         return await self._with_positions(found)
 
     async def promote(self, identity: Identity, club_id: int, entry_id: UUID) -> Accepted:

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.async_api import Page, expect
 
-from tests.e2e.conftest import PHONE, Browse, Browsing, Site, days_ahead
+from tests.e2e.conftest import PHONE, Browse, Site, days_ahead
 from tests.e2e.test_staff import at, fits
 
 PICTURES = os.environ.get("SCREENSHOTS")
@@ -162,4 +162,53 @@ async def test_rules_are_read_by_staff_and_changed_by_administrators_who_see_wha
     await small.get_by_label("Name of tier 1").wait_for()
     await fits(small)
     await picture(small, "rules-phone")
+    await large(small)
+
+
+async def test_staff_read_what_happened_to_a_booking_by_whom_and_on_which_day(browse: Browse, site: Site) -> None:
+    booking = await post(site, "player", "/api/bookings", slot("15:00", "16:00", court=4))
+    await post(site, "player2", "/api/bookings", slot("15:00", "16:00", court=3))
+    await post(site, "staff", f"/api/bookings/{booking['id']}/cancel", {})
+    async with site.client("admin") as admin:
+        for number in range(55):
+            body = {"name": f"Net {number}", "quantity": 1, "price": 0}
+            (await admin.post("/api/admin/equipment", json=body)).raise_for_status()
+    staff = await browse()
+    page = await at(staff, "/admin/audit")
+    rows = page.get_by_role("row")
+    await expect(rows.nth(1)).to_contain_text("Signed in")
+    await expect(rows.nth(2)).to_contain_text("Equipment added Net 54")
+    await expect(rows.filter(has_text="Court 4")).to_have_count(0)
+    await page.get_by_role("button", name="Older ones").focus()
+    await page.keyboard.press("Enter")
+    cancelled = rows.filter(has_text="Booking cancelled").filter(has_text="Court 4")
+    for shown in ("15:00–16:00", "for Pia Player", "Sam Staff"):
+        await expect(cancelled).to_contain_text(shown)
+    await fits(page)
+    await cancelled.get_by_role("button", name="This booking").click()
+    await expect(page.get_by_text("All about one thing")).to_be_visible()
+    await expect(rows).to_have_count(3)
+    await expect(rows.nth(2)).to_contain_text("Booked")
+    await fits(page)
+    await picture(page, "audit-booking")
+    await page.go_back()
+    await expect(rows.filter(has_text="Net 54")).to_be_visible()
+
+    await page.get_by_label("Find somebody by name or address").fill("paul")
+    await page.get_by_role("button", name="Paul Player").click()
+    await expect(page.get_by_text("Only Paul Player: what they did")).to_be_visible()
+    await expect(rows.filter(has_text="Court 3")).to_contain_text("Booked")
+    await expect(rows.filter(has_text="Court 4")).to_have_count(0)
+    await page.get_by_role("button", name="Everybody").click()
+    await page.get_by_label("Day").fill(days_ahead(-1))
+    await expect(page.get_by_text("Nothing was noted.")).to_be_visible()
+    await page.get_by_role("button", name="All days").click()
+    await expect(rows.filter(has_text="Net 54")).to_be_visible()
+    await picture(page, "audit-desk")
+
+    phone = await browse(viewport=PHONE, color_scheme="dark")
+    small = await at(phone, f"/admin/audit?about={booking['id']}")
+    await expect(small.get_by_role("row").filter(has_text="Booked")).to_contain_text("£")
+    await fits(small)
+    await picture(small, "audit-phone")
     await large(small)

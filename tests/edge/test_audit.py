@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
 import pytest
 from litestar import Litestar
 
+from server.usecases.ids import uuid7
 from tests.conftest import FrozenClock
 from tests.edge.demo import People, booked, slot
 from tests.edge.staff import log_in, problem
@@ -69,6 +71,62 @@ async def test_logins_of_whoever_has_a_say_are_noted_and_players_are_not(people:
     staff = (await people.staff.ask("GET", "/api/auth/me")).json()["id"]
     after = (await people.admin.ask("GET", query)).json()["items"]
     assert [item["actor_id"] for item in after if item not in before] == [staff]
+
+
+async def test_all_about_one_booking_is_found_however_long_ago_it_was(
+    people: People, app: Litestar, clock: FrozenClock
+) -> None:
+    made = await booked(people.player, slot("10:00", "11:00"))
+    await booked(people.player, slot("12:00", "13:00"))
+    waits = (await people.player2.ask("POST", "/api/waitlist", slot("10:00", "11:00"))).json()
+    await people.player.ask("POST", f"/api/bookings/{made['id']}/cancel")
+    clock.advance(timedelta(days=200))
+    staff = await log_in(people.stranger, "staff@courtside.example")
+    assert types(await staff.ask("GET", PATH)) == ["session.begun"]
+    await app.state.context.pool.execute(
+        "INSERT INTO audit_events (id, club_id, event_type, payload) VALUES ($1, 999, 'elsewhere', $2)",
+        uuid7(clock.now - timedelta(days=200)),
+        {"booking_id": made["id"]},
+    )
+    about = await staff.ask("GET", f"{PATH}?about={made['id']}")
+    assert types(about) == ["cancelled", "confirmed"]
+    assert "waitlisted" in types(await staff.ask("GET", f"{PATH}?about={waits['id']}"))
+    # Within it by time too, and page by page.
+    assert types(await staff.ask("GET", f"{PATH}?about={made['id']}&from=2031-06-01T00:00")) == []
+    first = await staff.ask("GET", f"{PATH}?about={made['id']}&limit=1")
+    second = await staff.ask("GET", f"{PATH}?about={made['id']}&limit=1&cursor={first.json()['next']}")
+    assert [*types(first), *types(second)] == types(about)
+    for nothing in (uuid7(clock.now), UUID(int=0)):
+        assert types(await staff.ask("GET", f"{PATH}?about={nothing}")) == []
+
+
+async def test_a_person_is_found_as_whoever_did_it_and_as_whoever_it_concerned(people: People) -> None:
+    made = await booked(people.player, slot("10:00", "11:00"))
+    await booked(people.player2, slot("10:00", "11:00", court=2))
+    await people.staff.ask("POST", f"/api/bookings/{made['id']}/cancel")
+    player, staff = [(await person.ask("GET", "/api/auth/me")).json()["id"] for person in (people.player, people.staff)]
+    assert types(await people.staff.ask("GET", f"{PATH}?user_id={player}")) == ["cancelled", "confirmed"]
+    assert "cancelled" in types(await people.staff.ask("GET", f"{PATH}?user_id={staff}"))
+    assert "confirmed" not in types(await people.staff.ask("GET", f"{PATH}?user_id={staff}"))
+
+
+async def test_names_are_told_when_asked_for_of_those_alone_whom_the_club_knows(people: People, app: Litestar) -> None:
+    made = await booked(people.player, slot("10:00", "11:00"))
+    pool = app.state.context.pool
+    await pool.execute(
+        "INSERT INTO users (email, name, password_hash) VALUES ('olga@example.com', 'Olga Operator', 'x');"
+    )
+    stranger = await pool.fetchval("SELECT id FROM users WHERE email = 'olga@example.com'")
+    await pool.execute(
+        "INSERT INTO audit_events (id, club_id, event_type, actor_id, payload) VALUES ($1, 1, 'elsewhere', $2, '{}')",
+        uuid7(app.state.context.clock()),
+        stranger,
+    )
+    answer = await people.staff.ask("GET", f"{PATH}?names=true")
+    assert stranger in [item["actor_id"] for item in answer.json()["items"]]
+    assert {"id": made["user_id"], "name": "Pia Player", "email": "player@courtside.example"} in answer.json()["people"]
+    assert "Olga" not in answer.text
+    assert (await people.staff.ask("GET", PATH)).json()["people"] == []
 
 
 async def test_a_span_that_ends_before_it_begins_is_refused(people: People) -> None:

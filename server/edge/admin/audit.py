@@ -17,7 +17,8 @@ from server.edge.admin.wire import AnyRequest, catalogues_of
 from server.edge.errors import problems
 from server.edge.identity import require_staff
 from server.edge.requests import Id, documented, query_of
-from server.usecases.audit import list_events
+from server.usecases.audit import life_of, list_events
+from server.usecases.users import Named, known_names_of
 
 SPAN = timedelta(days=30)
 """How far back it goes if nobody says."""
@@ -26,11 +27,19 @@ Moment = Annotated[str, msgspec.Meta(max_length=64, description="ISO 8601; witho
 
 
 class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"since": "from", "until": "to"}):
-    """Which events: [from, to), thirty days if `from` is left out; of one type, or of one actor."""
+    """Which events: [from, to), thirty days if `from` is left out; of one type, of one actor, about one thing."""
 
     club: Annotated[str, msgspec.Meta(max_length=100)] | None = None
     event_type: Annotated[str, msgspec.Meta(max_length=100)] | None = None
     actor_id: Id | None = None
+    user_id: Annotated[Id | None, msgspec.Meta(description="What somebody did, or was concerned by.")] = None
+    about: Annotated[
+        UUID | None,
+        msgspec.Meta(
+            description="A booking, an entry of the waitlist or a closure: all that was noted about it, whenever it was."
+        ),
+    ] = None
+    names: Annotated[bool, msgspec.Meta(description="Say who these people are, too.")] = False
     since: Moment | None = None
     until: Moment | None = None
     cursor: Annotated[UUID | None, msgspec.Meta(description="The `next` of the page before.")] = None
@@ -48,9 +57,13 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditPage(msgspec.Struct, frozen=True):
-    """Events, newest first."""
+    """Events, newest first.
+
+    With `names`, `people` are those of them who are members or have booked here; empty without.
+    """
 
     items: list[AuditEvent]
+    people: list[Named]
     next: UUID | None
 
 
@@ -69,10 +82,16 @@ async def list_audit(request: AnyRequest) -> Response[AuditPage]:
     context: Context = request.app.state.context
     until = parse_instant(query.until, club.tz, field="to") if query.until else None
     since = parse_instant(query.since, club.tz, field="from") if query.since else None
-    if since is None:
-        since = _before(until or context.clock())
-    elif until is not None and until < since:
+    if since is not None and until is not None and until < since:
         raise BadTime("The end must not be before the start.", field="to")
+    if query.about is not None:
+        life = await life_of(context, club.club_id, query.about)
+        if life is None:
+            return _answer(AuditPage([], [], None))
+        since = max(since or life[0], life[0])
+        until = min(until or life[1], life[1])
+    elif since is None:
+        since = _before(until or context.clock())
     rows = await list_events(
         context,
         club.club_id,
@@ -80,11 +99,23 @@ async def list_audit(request: AnyRequest) -> Response[AuditPage]:
         before=query.cursor or until,
         event_type=query.event_type,
         actor_id=query.actor_id,
+        user_id=query.user_id,
+        about=query.about,
         limit=query.limit + 1,
     )
     items = [AuditEvent(**row) for row in rows[: query.limit]]
-    page = AuditPage(items, items[-1].id if len(rows) > query.limit else None)
+    people = await known_names_of(context, club.club_id, _people_in(items)) if query.names else []
+    return _answer(AuditPage(items, people, items[-1].id if len(rows) > query.limit else None))
+
+
+def _answer(page: AuditPage) -> Response[AuditPage]:
     return Response(page, headers={"Cache-Control": "no-store"})
+
+
+def _people_in(items: list[AuditEvent]) -> set[int]:
+    """Who did something in these events, or was concerned by it."""
+    concerned = {item.payload.get("user_id") for item in items}
+    return {user_id for user_id in concerned | {item.actor_id for item in items} if isinstance(user_id, int)}
 
 
 def _before(moment: datetime) -> datetime:

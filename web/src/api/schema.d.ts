@@ -1899,9 +1899,12 @@ export interface components {
         /**
          * AuditPage
          * @description Events, newest first.
+         *
+         *         With `names`, `people` are those of them who are members or have booked here; empty without.
          */
         AuditPage: {
             items: components["schemas"]["AuditEvent"][];
+            people: components["schemas"]["Named"][];
             next: string | null;
         };
         /**
@@ -6241,6 +6244,12 @@ export interface operations {
                 club?: string | null;
                 event_type?: string | null;
                 actor_id?: number | null;
+                /** @description What somebody did, or was concerned by. */
+                user_id?: number | null;
+                /** @description A booking, an entry of the waitlist or a closure: all that was noted about it, whenever it was. */
+                about?: string | null;
+                /** @description Say who these people are, too. */
+                names?: boolean;
                 from?: string | null;
                 to?: string | null;
                 /** @description The `next` of the page before. */

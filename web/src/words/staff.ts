@@ -1,5 +1,6 @@
 /** What the page says to staff: a part of the words that only the staff's pages fetch. */
 
+import { auditWords } from "./audit"
 import { atDesk, today } from "./desk"
 import { lineWords } from "./line"
 import { outboxWords } from "./outbox"
@@ -29,6 +30,7 @@ export const staff = {
   equipment: equipmentWords,
   prices: pricesWords,
   usage: usageWords,
+  audit: auditWords,
   outbox: outboxWords,
   screens: screensWords,
 } as const

@@ -1,9 +1,10 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query"
 import { useState } from "react"
+import { Link } from "wouter"
 import type { Club, Court } from "../../api/catalogue"
 import { deskQuery } from "../../api/desk"
 import type { Topic } from "../../live/protocol"
-import { Button } from "../../ui/Button"
+import { Button, buttonClass } from "../../ui/Button"
 import { Notice, Trouble } from "../../ui/Notice"
 import { formatSpan } from "../../words/format"
 import { staff } from "../../words/staff"
@@ -31,6 +32,7 @@ export function AtDesk({ club, topic, court, gridRef, onClose }: Props) {
   const [asked, setAsked] = useState<Asked["what"] | null>(null)
   const { data, error, isFetching } = useQuery({ ...deskQuery(club.slug, topic.date), staleTime: 0 })
   const booking = data?.find(({ grid_ref }) => grid_ref === gridRef)
+  const history = ({ id }: { id: string }) => new URLSearchParams({ club: club.slug, about: id })
   const withWhat = booking && extras(booking)
   return (
     <Sheet title={says.title} onClose={onClose}>
@@ -49,6 +51,9 @@ export function AtDesk({ club, topic, court, gridRef, onClose }: Props) {
           <div className={styles["actions"]}>
             <Button onClick={() => setAsked("move")}>{staff.today.move}</Button>
             <Button onClick={() => setAsked("cancel")}>{staff.today.cancel}</Button>
+            <Link href={`/admin/audit?${history(booking)}`} className={buttonClass("quiet")}>
+              {staff.audit.title}
+            </Link>
           </div>
           {asked && (
             <Settle

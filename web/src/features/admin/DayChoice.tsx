@@ -50,6 +50,7 @@ export function DayChoice({ today, date, go }: ChosenDay) {
   )
 }
 
-function dateOf(text: string | null): string | null {
+/** A local day as an address has it; anything else is no day. */
+export function dateOf(text: string | null): string | null {
   return text && /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)) ? text : null
 }

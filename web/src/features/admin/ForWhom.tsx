@@ -7,6 +7,7 @@ import { Field } from "../../ui/Field"
 import { useSettled } from "../../ui/useSettled"
 import { staff } from "../../words/staff"
 import type { Whom } from "../booking/whom"
+import { Suggested } from "./Suggested"
 import styles from "./staff.module.css"
 
 const says = staff.atDesk
@@ -56,16 +57,8 @@ export function ForWhom({ club, whom, onWhom }: Props) {
         }}
       />
       <div aria-live="polite">
-        {members && members.length > 0 && (
-          <ul className={styles["suggested"]} aria-label={says.suggested}>
-            {members.map(({ id, name, email }) => (
-              <li key={id}>
-                <Button onClick={() => onWhom({ email, name: name || email })}>
-                  {name} <small className={styles["quiet"]}>{email}</small>
-                </Button>
-              </li>
-            ))}
-          </ul>
+        {members && (
+          <Suggested members={members} onChoose={({ name, email }) => onWhom({ email, name: name || email })} />
         )}
         {members?.length === 0 && !text.includes("@") && <p>{says.nobody}</p>}
       </div>

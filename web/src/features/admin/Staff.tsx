@@ -15,6 +15,7 @@ const ROUTES: Routes = [
   ["/admin/rules", later("RulesPage", () => import("./RulesPage"))],
   ["/admin/people", later("PeoplePage", () => import("./PeoplePage"))],
   ["/admin/usage", later("UsagePage", () => import("./UsagePage"))],
+  ["/admin/audit", later("AuditPage", () => import("./AuditPage"))],
   ["/admin/outbox", later("OutboxPage", () => import("./OutboxPage"))],
   ["/admin/screens", later("ScreensPage", () => import("./ScreensPage"))],
 ]

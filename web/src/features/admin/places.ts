@@ -14,6 +14,7 @@ export const PLACES: readonly (readonly [path: string, name: string])[] = [
   ["/admin/rules", staff.rules.title],
   ["/admin/people", staff.people.title],
   ["/admin/usage", staff.usage.title],
+  ["/admin/audit", staff.audit.title],
   ["/admin/screens", staff.screens.title],
   ["/admin/outbox", staff.outbox.title],
 ]
