@@ -12,6 +12,7 @@ import pytest
 from server.domain.bookings import Accepted, Booking
 from server.domain.capacity import Taken
 from server.domain.effects import Writes
+from server.domain.errors import Refusal
 from server.domain.people import Identity
 from server.sql import bookings
 from server.sql import desk as sql
@@ -241,27 +242,42 @@ async def test_one_follows_the_other_into_the_place_that_it_leaves(
     assert await double_bookings(first) == 0
 
 
-async def move_both_to_one_place(first: House, second: House, meeting: Meeting) -> list[str]:
+async def swap_over_the_free_court(first: House, second: House, meeting: Meeting) -> list[str]:
+    """Two processes swap the same two bookings at once, each beginning with another one of them."""
     anna, one, other = await two_bookings(first)
-    there = Change(court_id=first.courts[2])
-    return refusals(
-        await meeting.race(first.bookings.move(anna, one.id, there), second.bookings.move(anna, other.id, there))
-    )
+    free = Change(court_id=first.courts[2])
+    begun = await meeting.race(first.bookings.move(anna, one.id, free), second.bookings.move(anna, other.id, free))
+    refused = refusals(begun)
+    if len(refused) == 1:  # who was not refused goes on
+        (house, left, follows) = (second, other, one) if isinstance(begun[0], Refusal) else (first, one, other)
+        for booking, court in ((follows, left.court_id), (left, follows.court_id)):
+            await house.bookings.move(anna, booking.id, Change(court_id=court))
+        swapped = [(await first.bookings.fetch(anna, booking.id))[0].court_id for booking in (one, other)]
+        assert swapped == [other.court_id, one.court_id]
+    return refused
 
 
-async def test_of_two_that_move_to_one_place_one_gets_it(first: House, second: House, meeting: Meeting) -> None:
-    assert await move_both_to_one_place(first, second, meeting) == ["slot_taken"]
-    assert len(set(await places(first))) == 2
+async def test_of_two_swaps_of_two_bookings_at_once_one_is_done(first: House, second: House, meeting: Meeting) -> None:
+    assert await swap_over_the_free_court(first, second, meeting) == ["slot_taken"]
     assert await double_bookings(first) == 0
 
 
-async def test_control_without_locks_and_constraint_both_move_to_one_place(
+async def test_the_locks_alone_keep_two_swaps_of_two_bookings_apart(
+    first: House, second: House, meeting: Meeting, protection: Protection
+) -> None:
+    await protection.drop_constraint()
+
+    assert await swap_over_the_free_court(first, second, meeting) == ["slot_taken"]
+    assert await double_bookings(first) == 0
+
+
+async def test_control_without_locks_and_constraint_two_swaps_of_two_bookings_meet_on_one_court(
     first: House, second: House, meeting: Meeting, protection: Protection
 ) -> None:
     protection.lock_nothing()
     await protection.drop_constraint()
 
-    assert await move_both_to_one_place(first, second, meeting) == []
+    assert await swap_over_the_free_court(first, second, meeting) == []
     assert await double_bookings(first) == 1
 
 
