@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -13,7 +13,8 @@ V = TypeVar("V")
 class Gathering(Generic[K, V]):
     """Answers keys by `read`, one read at a time; a key that comes while one runs waits for the next.
 
-    `read` gets the distinct keys that wait and returns a value for each of them.
+    `read` gets the distinct keys that wait and returns a value for each of them. Whatever it does, everyone who waits
+    is answered: a key that it leaves out is a `KeyError` to those who asked for it, and to nobody else.
     """
 
     def __init__(self, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]) -> None:
@@ -42,15 +43,28 @@ class Gathering(Generic[K, V]):
                     values = await self._read(list(asked))
                 except Exception as error:  # noqa: BLE001 - handed to everyone who waits
                     for futures in asked.values():
+                        _fail(futures, error)
+                except BaseException:
+                    for futures in (*asked.values(), *self._waiting.values()):
                         for future in futures:
-                            if not future.done():
-                                future.set_exception(error)
-                                future.exception()  # whoever waited may be leaving
+                            future.cancel()  # the process is ending
+                    self._waiting = {}
+                    raise
                 else:
                     for key, futures in asked.items():
+                        if key not in values:
+                            _fail(futures, KeyError(key))
+                            continue
                         value = values[key]
                         for future in futures:
                             if not future.done():
                                 future.set_result(value)
         finally:
             self._task = None
+
+
+def _fail(futures: Iterable[asyncio.Future[V]], error: Exception) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)
+            future.exception()  # whoever waited may be leaving
