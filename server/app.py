@@ -3,10 +3,10 @@
 `uvicorn server.app:app` serves it; `create_app` makes one with given settings and clock.
 
 The order of the layers, from the outside: `Telemetry` (request id, headers of every answer, the log's line) → `HeadAsGet`
-→ `Front` (hosts, headers for browsers) → `Express` (what is asked all the time; the rest goes on) → Litestar's exception
-handler and CORS → the router → `IdentityMiddleware` (who asks) → `LimitsMiddleware` (how often) → `StrangersMiddleware` →
-the handler, which decodes its body. So a router's 404 costs nothing, and a flood with broken tokens is counted before it
-is refused.
+→ `Front` (hosts, headers for browsers) → `Cors` (pages of other origins, where there are any) → `Express` (what is asked
+all the time; the rest goes on) → Litestar's exception handler → the router → `IdentityMiddleware` (who asks) →
+`LimitsMiddleware` (how often) → `StrangersMiddleware` → the handler, which decodes its body. So a router's 404 costs
+nothing, and a flood with broken tokens is counted before it is refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from typing import Any
 import structlog
 from argon2 import PasswordHasher
 from litestar import Litestar
-from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.middleware import DefineMiddleware
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
@@ -52,6 +51,7 @@ from server.edge import (
     waitlist,
 )
 from server.edge.bodies import Bodies
+from server.edge.cors import Cors
 from server.edge.errors import answer_exception
 from server.edge.express import Express
 from server.edge.front import Front
@@ -169,14 +169,13 @@ LIFESPAN: list[Callable[[Litestar], AbstractAsyncContextManager[None]]] = [
 
 
 class Application(Litestar):
-    """Litestar with `Telemetry`, `HeadAsGet` and `Front` around all of it; Litestar's own middlewares do not see what the router refuses."""
+    """Litestar within layers that see all of it; Litestar's own middlewares do not see what the router refuses."""
 
     def __init__(self, settings: Settings, **kwargs: Any) -> None:
-        super().__init__(middleware=_layers(settings), cors_config=_cors(settings), **kwargs)
-        express = Express(
-            super().__call__, self, EXPRESS, partial(_within, _layers(settings)), cors=bool(settings.cors_origins)
-        )
-        self._outermost = self.state.telemetry = Telemetry(HeadAsGet(Front(express, settings)), settings)
+        super().__init__(middleware=_layers(settings), **kwargs)
+        express = Express(super().__call__, self, EXPRESS, partial(_within, _layers(settings)))
+        shared = Cors(express, settings.cors_origins) if settings.cors_origins else express
+        self._outermost = self.state.telemetry = Telemetry(HeadAsGet(Front(shared, settings)), settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         await self._outermost(scope, receive, send)
@@ -258,35 +257,6 @@ def _layers(settings: Settings) -> list[DefineMiddleware]:
 
 def _within(layers: list[DefineMiddleware], app: ASGIApp) -> ASGIApp:
     return reduce(lambda inner, layer: layer(inner), reversed(layers), app)
-
-
-def _cors(settings: Settings) -> CORSConfig | None:
-    if not settings.cors_origins:
-        return None
-    return CORSConfig(
-        allow_origins=list(settings.cors_origins),
-        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=[
-            "Authorization",
-            "Content-Type",
-            "X-CSRF-Token",
-            "X-Request-ID",
-            "Idempotency-Key",
-            "If-Match",
-            "If-None-Match",
-        ],
-        expose_headers=[
-            "Date",
-            "ETag",
-            "Retry-After",
-            "X-Request-ID",
-            "RateLimit-Limit",
-            "RateLimit-Remaining",
-            "RateLimit-Reset",
-        ],
-        allow_credentials=True,
-        max_age=600,
-    )
 
 
 def __getattr__(name: str) -> Litestar:

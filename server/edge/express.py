@@ -1,7 +1,7 @@
 """The express lane: what is asked all the time is answered past Litestar's machinery.
 
 The same layers (who asks, how often, strangers) and the same handler, which Litestar has too: its document describes it,
-and its router answers whatever method, path or origin is not for this lane. What is left out is routing, parsing of
+and its router answers whatever method or path is not for this lane. What is left out is routing, parsing of
 arguments that the handler does not have, and the making of an answer that is made already.
 """
 
@@ -22,22 +22,16 @@ Layers = Callable[[ASGIApp], ASGIApp]
 
 
 class Express:
-    """Answers GET of the paths of `handlers`; each takes the request alone and returns `Encoded`.
+    """Answers GET of the paths of `handlers`; each takes the request alone and returns `Encoded`."""
 
-    With `cors` a request that names its origin goes the ordinary way, where the layer for that stands.
-    """
-
-    def __init__(
-        self, app: ASGIApp, litestar: Litestar, handlers: Iterable[HTTPRouteHandler], layers: Layers, *, cors: bool
-    ) -> None:
+    def __init__(self, app: ASGIApp, litestar: Litestar, handlers: Iterable[HTTPRouteHandler], layers: Layers) -> None:
         self.app = app
         self._litestar = litestar
-        self._cors = cors
         self._lanes = {path: (handler, layers(_answering(handler))) for handler in handlers for path in handler.paths}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         lane = self._lanes.get(scope["path"]) if scope.get("method") == "GET" else None
-        if lane is None or (self._cors and any(name == b"origin" for name, _ in scope["headers"])):
+        if lane is None:
             await self.app(scope, receive, send)
             return
         handler, answer = lane

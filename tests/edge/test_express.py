@@ -117,9 +117,3 @@ async def test_the_lane_is_counted_and_says_so(start_app: StartApp, settings: Se
     first, second = [await client.get(f"/api/grid?{GRID}") for _ in range(2)]
     assert (first.status_code, first.headers["ratelimit-remaining"]) == (200, "0")
     assert (second.status_code, second.headers["ratelimit-remaining"]) == (429, "0")
-
-
-async def test_a_page_of_an_allowed_origin_may_read(start_app: StartApp, settings: Settings, demo: Demo) -> None:
-    client = await start_app(replace(settings, cors_origins=("https://page.example",)))
-    answer = await client.get(f"/api/grid?{GRID}", headers={"Origin": "https://page.example"})
-    assert answer.headers["access-control-allow-origin"] == "https://page.example"
