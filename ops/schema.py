@@ -1,6 +1,7 @@
-"""Renew the page's types from the server's OpenAPI document: `python ops/schema.py [--check]`, in the environment.
+"""Renew what the page knows of the server: `python ops/schema.py [--check]`, in the environment.
 
-`--check` writes nothing and fails if `web/src/api/schema.d.ts` is not what the document gives.
+The types are made of the OpenAPI document, the digits of money of the server's table. `--check` writes nothing and fails
+if a file is not what they give.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ import msgspec
 from page import WEB, npm
 
 from server.app import create_app
+from server.domain.money import MINOR_DIGITS, USUAL_DIGITS
 from server.edge.openapi import complete
 from server.settings import Settings
 
 TYPES = WEB / "src" / "api" / "schema.d.ts"
+DIGITS = WEB / "src" / "words" / "digits.ts"
 NOWHERE = Settings(database_url="postgresql://nowhere", redis_url="redis://nowhere", jwt_secret="0" * 32)
 """The description of the app needs no server."""
 
 
-def generate() -> str:
+def types() -> str:
     """The types of everything that the document describes, without the refusals: they are all `Problem`."""
     app = create_app(NOWHERE)
     document = complete(app.openapi_schema.to_schema(), app)
@@ -37,16 +40,27 @@ def generate() -> str:
         return target.read_text()
 
 
+def digits() -> str:
+    """The currencies whose minor unit is not a hundredth."""
+    other = sorted((code, digits) for code, digits in MINOR_DIGITS.items() if digits != USUAL_DIGITS)
+    lines = "".join(f"  {code}: {digits},\n" for code, digits in other)
+    return (
+        "/** ISO 4217: digits of the minor unit, where they are not two. Browsers round away what is out of use: forints\n"
+        " * have two digits in the standard and none in Chromium. Made by `make schema`. */\n"
+        f"export const OTHER_DIGITS: Readonly<Record<string, number>> = {{\n{lines}}}\n"
+    )
+
+
 def main(arguments: list[str]) -> int:
     """Write, or with `--check` compare."""
-    fresh = generate()
-    if "--check" not in arguments:
-        TYPES.write_text(fresh)
-        return 0
-    if TYPES.exists() and TYPES.read_text() == fresh:
-        return 0
-    print("web/src/api/schema.d.ts is not what the server's document gives; run `make schema`.", file=sys.stderr)
-    return 1
+    stale = False
+    for path, fresh in ((TYPES, types()), (DIGITS, digits())):
+        if "--check" not in arguments:
+            path.write_text(fresh)
+        elif not path.exists() or path.read_text() != fresh:
+            print(f"{path.relative_to(WEB.parent)} is not what the server gives; run `make schema`.", file=sys.stderr)
+            stale = True
+    return int(stale)
 
 
 if __name__ == "__main__":

@@ -19,13 +19,14 @@ import msgspec
 
 from server.domain.catalogue import MINUTES_PER_DAY, Policy, Window
 from server.domain.errors import InvalidRequest
+from server.domain.money import MINOR_DIGITS
 
 MAX_TEXT = 200
 MAX_SLUG = 63
 MAX_TIER = 50
 MAX_TIERS = 50
-MAX_MONEY = 20_000_000
-"""An hour of the costliest currency is far below; a day at this rate still fits Postgres' `integer`."""
+MAX_MONEY = 2_000_000_000
+"""Twenty million rupiah, whose minor unit is a hundredth: an hour of any court in any currency is below."""
 MAX_QUANTITY = 1_000_000
 MAX_ORDER = 1_000_000
 MAX_WINDOWS_A_DAY = 24
@@ -45,7 +46,6 @@ EFFECTS = ("percent", "amount", "override")
 PERS = ("booking", "hour")
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 # Control characters and surrogates: nothing that a name is made of.
 _UNPRINTABLE = frozenset({"Cc", "Cs"})
 # Names in the database of zones that stand for no place.
@@ -136,14 +136,18 @@ class DayException(msgspec.Struct, frozen=True, kw_only=True):
 # -- checks of whole parts ---------------------------------------------------------------------------------
 
 
-def check_club(club: ClubPart) -> None:
-    """Raise `InvalidRequest` unless the club can be as described."""
+def check_club(club: ClubPart, before: ClubPart | None = None) -> None:
+    """Raise `InvalidRequest` unless the club can be as described.
+
+    A currency that it had `before` stays good: states give theirs up (the kuna in 2023, the lev in 2026), and what was
+    booked in it is not booked anew.
+    """
     if len(club.slug) > MAX_SLUG or not _SLUG.fullmatch(club.slug):
         raise InvalidRequest("Use lower-case letters, digits and single hyphens, at most 63.", field="slug")
     _text(club.name, "name")
     if club.zone not in zones():
         raise InvalidRequest("Name an IANA time zone, such as Europe/London.", field="zone")
-    if not _CURRENCY.fullmatch(club.currency):
+    if club.currency not in MINOR_DIGITS and (before is None or club.currency != before.currency):
         raise InvalidRequest("Name a currency by its three capital letters (ISO 4217).", field="currency")
     _choice(club.grid_visibility, VISIBILITIES, "grid_visibility")
     _choice(club.stacking, STACKINGS, "stacking")

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-MINOR_DIGITS = 2
-OTHER_MINOR_DIGITS = {
-    **dict.fromkeys(
-        (
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "UYI",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ),
-        0,
-    ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
-"""ISO 4217: the currencies whose minor unit is not a hundredth."""
+from iso4217 import Currency
+
+MINOR_DIGITS: dict[str, int] = {each.code: each.exponent for each in Currency if each.exponent is not None}
+"""ISO 4217: code → digits of the minor unit. What has none (gold, drawing rights, the code for tests) is no money."""
+USUAL_DIGITS = 2
+"""For what ISO 4217 lists no more: the currency of a club from before."""
 
 SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
 
 
 def format_money(amount: int, currency: str) -> str:
     """`amount` minor units of an ISO 4217 currency, such as "£24.50", "-£1.00" or "JPY 3,000"."""
-    digits = OTHER_MINOR_DIGITS.get(currency, MINOR_DIGITS)
+    digits = MINOR_DIGITS.get(currency, USUAL_DIGITS)
     whole, rest = divmod(abs(amount), 10**digits)
     number = f"{whole:,}.{rest:0{digits}}" if digits else f"{whole:,}"
     sign = "-" if amount < 0 else ""

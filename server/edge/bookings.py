@@ -25,7 +25,7 @@ from server.edge.entries import Waitlisted
 from server.edge.errors import problems
 from server.edge.identity import identity_of, may_see, require_staff
 from server.edge.outcomes import BookingView, answer_booking, idempotency_of, view_of
-from server.edge.requests import Count, Id, Moment, documented, query_of, within_years
+from server.edge.requests import Amount, Id, Moment, documented, query_of, within_years
 from server.usecases.bookings import Bookings
 from server.usecases.catalogue import Catalogues
 from server.usecases.wishes import Change, Wanted, distinct
@@ -78,7 +78,7 @@ class NewBooking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Whom it is for; somebody else only by the club's staff."""
     waitlist: bool = False
     """If it is taken, wait for it: it is booked as soon as it is free, at `expected_total` at most where that is sent."""
-    expected_total: Count | None = None
+    expected_total: Amount | None = None
     """The total that was quoted, in minor units; another price refuses the booking."""
 
 
@@ -90,7 +90,7 @@ class BookingChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     end_ts: Moment | msgspec.UnsetType = msgspec.UNSET
     coach_id: Id | msgspec.UnsetType | None = msgspec.UNSET
     equipment: Annotated[tuple[Item, ...], msgspec.Meta(max_length=50)] | msgspec.UnsetType = msgspec.UNSET
-    expected_total: Count | None = None
+    expected_total: Amount | None = None
 
 
 class BookingPage(msgspec.Struct, frozen=True):

@@ -34,7 +34,9 @@ Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 """What fits Postgres' integer."""
 LocalDay = Annotated[date, msgspec.Meta(description="A local day of the club, YYYY-MM-DD.")]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
-"""An integer that is not negative: amounts, quantities, minutes."""
+"""An integer that is not negative: quantities, minutes."""
+Amount = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+"""Money in minor units, up to what every reader of JSON keeps whole."""
 Moment = Annotated[str, msgspec.Meta(max_length=40, description="ISO 8601; without an offset the club's local time.")]
 """A time in a body or a query, as it is written."""
 

@@ -22,7 +22,7 @@ from server.edge.errors import problems
 from server.edge.grid import Slug
 from server.edge.identity import identity_of, may_see
 from server.edge.outcomes import BookingView, answer_booking, idempotency_of, replayed
-from server.edge.requests import Count, Id, Moment, documented, query_of
+from server.edge.requests import Amount, Id, Moment, documented, query_of
 from server.usecases.waitlist import Waitlist, Wish
 
 PLACE_REFUSALS = (
@@ -49,7 +49,7 @@ class NewEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     equipment: Annotated[tuple[Item, ...], msgspec.Meta(max_length=50)] = ()
     auto_book: bool = False
     """Book it at once when it is free; otherwise it is offered, to be claimed before a deadline."""
-    max_price: Count | None = None
+    max_price: Amount | None = None
     """With `auto_book`: the total in minor units above which it is not booked."""
     not_after: Moment | None = None
     """From then on it is not wanted any more."""
@@ -77,7 +77,7 @@ class Place(msgspec.Struct, frozen=True):
 class NewClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was offered."""
 
-    expected_total: Count | None = None
+    expected_total: Amount | None = None
     """The total that was offered, in minor units; another price refuses the claim."""
 
 

@@ -84,7 +84,7 @@ async def change_club(
             changed = changed_fields(before.part, club)
             if not changed:
                 return before
-            check_club(club)
+            check_club(club, before.part)
             for name in ("zone", "currency"):
                 if name in changed and await sql.fetch_club_was_used(change.conn, club_id):
                     raise CapacityInUse("This is fixed by what was booked already.", field=name)

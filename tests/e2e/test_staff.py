@@ -186,6 +186,7 @@ async def test_hours_are_set_for_the_week_and_for_a_date_unless_somebody_else_wa
     await board.get_by_role("gridcell", name="07:00–07:30").first.wait_for()
     staff = await browse(viewport=PHONE)
     staff.expect("status of 412")
+    staff.expect("status of 422")
     page = await at(staff, "/admin/hours")
     await page.get_by_label("Monday: opens").wait_for()
     async with site.client("staff") as other:
@@ -210,6 +211,17 @@ async def test_hours_are_set_for_the_week_and_for_a_date_unless_somebody_else_wa
     await expect(page.get_by_role("row").filter(has_text="09:00–12:00")).to_be_visible()
     await board.get_by_role("gridcell", name="11:30–12:00, Free").first.wait_for()
     await expect(board.get_by_role("gridcell", name="07:00–07:30")).to_have_count(0)
+
+    await page.get_by_role("button", name="Give a date other hours").click()
+    await sheet.get_by_label("Date").fill(days_ahead(14))
+    await sheet.get_by_role("button", name="Add hours: That day").click()
+    for time in ("07:00", "00:00"):
+        for end in ("opens", "closes"):
+            await sheet.get_by_label(f"That day: {end}").fill(time)
+        await sheet.get_by_role("button", name="Save").click()
+        if time == "07:00":
+            await expect(sheet.get_by_text("This closes when it opens.")).to_be_visible()
+    await expect(page.get_by_role("row").filter(has_text="00:00–24:00")).to_be_visible()
 
 
 async def test_a_price_rule_that_is_changed_changes_the_price_in_the_drawer(browse: Browse, site: Site) -> None:

@@ -42,6 +42,9 @@ BAD: list[tuple[str, Json, str]] = [
     ("clubs", CLUB | {"zone": "../../etc/passwd"}, "zone"),
     ("clubs", CLUB | {"currency": "eur"}, "currency"),
     ("clubs", CLUB | {"currency": "EURO"}, "currency"),
+    ("clubs", CLUB | {"currency": "ZZZ"}, "currency"),
+    ("clubs", CLUB | {"currency": "XXX"}, "currency"),
+    ("clubs", CLUB | {"currency": "XAU"}, "currency"),
     ("clubs", CLUB | {"grid_visibility": "secret"}, "grid_visibility"),
     ("clubs", CLUB | {"stacking": "sum"}, "stacking"),
     ("clubs", CLUB | {"owner": 1}, "owner"),
@@ -53,6 +56,7 @@ BAD: list[tuple[str, Json, str]] = [
     ("clubs", CLUB | {"policy": {"cancel_deadline": 2**31 - 1}}, "policy.cancel_deadline"),
     ("clubs", CLUB | {"policy": {"quotas": {"active_bookings": -1}}}, "policy.quotas.active_bookings"),
     ("clubs", CLUB | {"policy": {"prime_windows": [window(), window()]}}, "policy.prime_windows[1].opens"),
+    ("clubs", CLUB | {"policy": {"prime_windows": [window(closes="10:00")]}}, "policy.prime_windows[0].closes"),
     ("clubs", CLUB | {"policy": {"tier_horizon_days": {"": 5}}}, "policy.tier_horizon_days"),
     ("courts", {"name": "New"}, "kind"),
     ("courts", COURT | {"base_rate": -1}, "base_rate"),
@@ -75,6 +79,7 @@ BAD: list[tuple[str, Json, str]] = [
     ("coaches", COACH | {"hours": [window(opens="25:00")]}, "hours[0].opens"),
     ("coaches", COACH | {"hours": [window(opens="24:00")]}, "hours[0].opens"),
     ("coaches", COACH | {"hours": [window(opens="9:00")]}, "hours[0].opens"),
+    ("coaches", COACH | {"hours": [window(opens="09:00", closes="09:00")]}, "hours[0].closes"),
     ("coaches", COACH | {"hours": [window(), window(1), window(opens="11:59")]}, "hours[2].opens"),
     ("coaches", COACH | {"exceptions": [DATE, DATE]}, "exceptions[1].day"),
     ("coaches", COACH | {"exceptions": [{"day": "0001-01-01"}]}, "exceptions[0].day"),
@@ -98,6 +103,7 @@ BAD: list[tuple[str, Json, str]] = [
     ("pricing-rules", RULE | {"tiers": ["x" * 51]}, "tiers[0]"),
     ("pricing-rules", RULE | {"tiers": ["\u200b\u0001"]}, "tiers[0]"),
     ("hours/exceptions", DATE | {"windows": [{"opens": "10:00", "closes": "12:00"}] * 2}, "windows[1].opens"),
+    ("hours/exceptions", DATE | {"windows": [{"opens": "07:00", "closes": "07:00"}]}, "windows[0].closes"),
     ("hours/exceptions", {"day": "1969-12-31"}, "day"),
     ("hours/exceptions", DATE | {"reason": "x" * 201}, "reason"),
 ]
@@ -127,6 +133,8 @@ BAD_WEEKS: list[tuple[list[Json], str]] = [
     ([window(), window(opens="11:00", closes="13:00")], "hours[1].opens"),
     ([window(opens="22:00", closes="02:00"), window(opens="23:00", closes="23:30")], "hours[1].opens"),
     ([window(opens="24:00", closes="02:00")], "hours[0].opens"),
+    ([window(), window(1, "07:00", "07:00")], "hours[1].closes"),
+    ([window(opens="00:00", closes="00:00")], "hours[0].closes"),
     ([window(-1)], "hours[0].weekday"),
     ([window()] * 200, "hours"),
 ]
@@ -143,10 +151,43 @@ async def test_windows_may_touch_and_run_past_midnight(admin: Person) -> None:
         window(0, "00:00", "12:00"),
         window(0, "12:00", "24:00"),
         window(1, "18:00", "03:00"),
-        window(2, "09:00", "09:00"),
+        window(2, "09:00", "08:30"),
+        window(4, "00:00", "24:00"),
     ]
     answer = await admin.ask("PUT", "/api/admin/hours", {"hours": hours}, If_Match='"1"')
     assert (answer.status_code, answer.json()["hours"]) == (200, hours)
+
+
+async def test_a_club_keeps_a_currency_that_its_state_gave_up_and_takes_up_none(
+    admin: Person, pool: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    made = await admin.make("/api/admin/clubs", CLUB)
+    path = f"/api/admin/clubs/{made['id']}"
+    await pool.execute("UPDATE clubs SET currency = 'BGN' WHERE id = $1", made["id"])
+    answer = await admin.ask("PATCH", path, {"name": "Sofia"}, If_Match='"1"')
+    assert (answer.status_code, answer.json()["currency"]) == (200, "BGN"), answer.text
+    for currency in ("HRK", "ZZZ"):
+        answer = await admin.ask("PATCH", path, {"currency": currency}, If_Match='"2"')
+        assert problem(answer) == (422, "invalid_request", ["currency"])
+    answer = await admin.ask("PATCH", path, {"currency": "EUR"}, If_Match='"2"')
+    assert (answer.status_code, answer.json()["currency"]) == (200, "EUR"), answer.text
+
+
+async def test_the_dearest_court_is_priced_and_booked(admin: Person) -> None:
+    """Where the minor unit is worth little, amounts do not fit 32 bits."""
+    await admin.make("/api/admin/clubs", CLUB | {"currency": "IDR", "policy": {"max_duration": 1440}})
+    court = await admin.make("/api/admin/courts?club=hillside", COURT | {"base_rate": 2_000_000_000})
+    await admin.make("/api/admin/pricing-rules?club=hillside", RULE | {"value": 1000})
+    hours = {"hours": [window(day, "00:00", "24:00") for day in range(7)]}
+    assert (await admin.ask("PUT", "/api/admin/hours?club=hillside", hours, If_Match='"1"')).status_code == 200
+    wish = {"court_id": court["id"], "start_ts": "2031-05-15T00:00", "end_ts": "2031-05-16T00:00"}
+    total = 24 * 2_000_000_000 * 11
+    quote = await admin.ask("POST", "/api/quotes", wish)
+    assert (quote.status_code, quote.json()["total"]) == (200, total), quote.text
+    booked = await admin.ask("POST", "/api/bookings", wish | {"expected_total": total})
+    assert (booked.status_code, booked.json()["price"]["total"]) == (201, total), booked.text
+    joined = await admin.ask("POST", "/api/waitlist", wish | {"auto_book": True, "max_price": total})
+    assert (joined.status_code, joined.json()["max_price"]) == (201, total), joined.text
 
 
 NOBODYS = ["0", "-1", "99", str(2**63), "1" * 40, "x", "1.5"]

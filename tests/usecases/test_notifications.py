@@ -240,6 +240,9 @@ def test_a_period_is_written_in_club_time(start: str, minutes: int, zone: str, s
         (123456789, "CHF", "CHF 1,234,567.89"),
         (3000, "JPY", "JPY 3,000"),
         (1500, "KWD", "KWD 1.500"),
+        (250000, "HUF", "HUF 2,500.00"),
+        (5, "UYW", "UYW 0.0005"),
+        (2450, "BGN", "BGN 24.50"),
     ],
 )
 def test_money_has_the_digits_of_its_currency(amount: int, currency: str, said: str) -> None:

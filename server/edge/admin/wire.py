@@ -35,14 +35,14 @@ _TAG = re.compile(r'"([0-9]{1,9})"')
 
 
 class WindowWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A stretch of a local day. One that closes at or before it opens runs past midnight."""
+    """A stretch of a local day. One that closes before it opens runs past midnight; 00:00–24:00 is the whole day."""
 
     opens: TimeOfDay
     closes: TimeOfDay
 
 
 class DayWindowWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A stretch of one day of the week. One that closes at or before it opens runs past midnight."""
+    """A stretch of one day of the week. One that closes before it opens runs past midnight; 00:00–24:00 is all of it."""
 
     weekday: Weekday
     opens: TimeOfDay
@@ -135,10 +135,17 @@ def time_of(minutes: int) -> str:
 
 
 def window_of(wire: WindowWire | DayWindowWire, field: str) -> Window:
-    """The window; `field` names it in the refusal of an opening at 24:00."""
+    """The window; `field` names it in the refusal of an opening at 24:00, or of a closing at the minute of the opening.
+
+    The latter is mostly a slip, and means nothing as often as a day and a night.
+    """
     opens, closes = minutes_of(wire.opens), minutes_of(wire.closes)
     if opens == MINUTES_PER_DAY:
         raise InvalidRequest("A day opens at 23:59 at the latest.", field=f"{field}.opens")
+    if opens == closes:
+        raise InvalidRequest(
+            "This closes when it opens. Write 00:00 to 24:00 for a whole day.", field=f"{field}.closes"
+        )
     return Window(opens, closes if closes > opens else closes + MINUTES_PER_DAY)
 
 

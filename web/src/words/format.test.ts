@@ -32,6 +32,10 @@ it("knows the club's day on both sides of midnight and of a change of the clocks
 it("gives money from minor units, of currencies with other fractions too", () => {
   expect(formatMoney(2400, "GBP")).toBe("£24.00")
   expect(formatMoney(2400, "JPY")).toMatch(/2,400$/)
+  expect(formatMoney(2400, "KWD")).toMatch(/2\.400$/)
+  // Chromium's own table has none for these.
+  expect(formatMoney(250000, "HUF")).toMatch(/2,500\.00$/)
+  expect(formatMoney(2400, "IQD")).toMatch(/2\.400$/)
 })
 
 it("speaks of the club's zone when the clocks differ, not when the zones' names do", () => {

@@ -1,5 +1,6 @@
 /** Dates, times and money, as people say them. Times are the club's, wherever the browser is. */
 
+import { OTHER_DIGITS } from "./digits"
 import { LOCALE } from "./words"
 
 const cache = new Map<string, Intl.DateTimeFormat>()
@@ -80,10 +81,20 @@ export function addDays(date: string, days: number): string {
   return day.toISOString().slice(0, 10)
 }
 
+/** How many digits of an amount are the minor unit's. */
+export function minorDigits(currency: string): number {
+  return OTHER_DIGITS[currency] ?? 2
+}
+
 /** "£24.00" of 2400 minor units of GBP. */
 export function formatMoney(minor: number, currency: string): string {
-  const format = new Intl.NumberFormat(LOCALE, { style: "currency", currency })
-  const digits = format.resolvedOptions().maximumFractionDigits ?? 2
+  const digits = minorDigits(currency)
+  const format = new Intl.NumberFormat(LOCALE, {
+    style: "currency",
+    currency,
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  })
   return format.format(minor / 10 ** digits)
 }
 

@@ -9,6 +9,7 @@ import { Button } from "../../ui/Button"
 import { Field } from "../../ui/Field"
 import { Notice } from "../../ui/Notice"
 import { Select } from "../../ui/Select"
+import { minorDigits } from "../../words/format"
 import { words } from "../../words/words"
 import { sentenceFor } from "./refusals"
 import { useEntryActions } from "./useEntryActions"
@@ -42,7 +43,7 @@ export function WaitPanel({ club, court, wanted, price, onJoined }: Props) {
   const slot: Slot = { club: club.slug, ...place, start_ts, end_ts }
   const position = useQuery({ ...placeQuery(slot), placeholderData: known => known })
   const known = useWaiting().entries.find(entry => isFor(entry, slot))
-  const unit = 10 ** digitsOf(club.currency)
+  const unit = 10 ** minorDigits(club.currency)
   const most = cap ?? (price === null ? "" : String(price / unit))
 
   async function join() {
@@ -135,8 +136,4 @@ function isFor(entry: Entry, slot: Slot): boolean {
     Date.parse(entry.start_ts) === Date.parse(slot.start_ts) &&
     Date.parse(entry.end_ts) === Date.parse(slot.end_ts)
   )
-}
-
-function digitsOf(currency: string): number {
-  return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2
 }

@@ -1,5 +1,6 @@
 import { useState } from "react"
 import { Field } from "../../../ui/Field"
+import { minorDigits } from "../../../words/format"
 
 interface Props {
   readonly label: string
@@ -13,10 +14,7 @@ interface Props {
 
 /** An amount, written as people do and kept in minor units. */
 export function Money({ label, name, currency, value, problem, onChange }: Props) {
-  const { maximumFractionDigits: digits = 2 } = new Intl.NumberFormat("en", {
-    style: "currency",
-    currency,
-  }).resolvedOptions()
+  const digits = minorDigits(currency)
   const [text, setText] = useState(() => (value / 10 ** digits).toFixed(digits))
   return (
     <Field

@@ -24,7 +24,7 @@ interface Props {
 const says = staff.hours
 const USUAL: Window = { opens: "08:00", closes: "22:00" }
 
-/** The stretches of a day; none: closed. One that closes at or before it opens runs past midnight. */
+/** The stretches of a day; none: closed. One that closes before it opens runs past midnight. */
 export function Windows({ of, windows, nameOf, onChange, problem, none = says.closed }: Props) {
   const id = useId()
   const put = (index: number, changes: Partial<Window>) =>
@@ -48,7 +48,7 @@ export function Windows({ of, windows, nameOf, onChange, problem, none = says.cl
                 aria-invalid={wrong ? true : undefined}
                 aria-describedby={about}
                 value={window[end] === "24:00" ? "00:00" : window[end]}
-                onChange={event => put(index, { [end]: event.target.value })}
+                onChange={event => put(index, { [end]: written(end, event.target.value) })}
               />
             ))}
             <Button
@@ -74,6 +74,11 @@ export function Windows({ of, windows, nameOf, onChange, problem, none = says.cl
       )}
     </div>
   )
+}
+
+/** A clock has no 24:00: what closes at midnight closes at the end of the day. */
+function written(end: "opens" | "closes", time: string): string {
+  return end === "closes" && time === "00:00" ? "24:00" : time
 }
 
 function More({ of, onMore }: { of: string; onMore: () => void }) {
