@@ -220,6 +220,8 @@ class Job(msgspec.Struct, frozen=True):
 
     outbox_id: UUID
     lease: UUID
+    due: datetime
+    """When it was to be done. Its time has come, though our clock may be behind the one that said so."""
 
 
 class Promote(msgspec.Struct, frozen=True, kw_only=True):
@@ -251,6 +253,8 @@ class Rematch(msgspec.Struct, frozen=True, kw_only=True):
 
     op_id: UUID
     interval: Interval
+    again: bool = True
+    """Whether days that are not released yet are to be looked at when they are."""
     job: Job | None = None
     idempotency: IdempotencyKey | None = None
 

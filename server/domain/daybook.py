@@ -58,8 +58,10 @@ def _answer(daybook: Daybook, writes: Writes, request: Request, now: datetime, n
             return errors.IdempotencyKeyReused()
         return Replay(known.status, known.body)
     job = request.job if isinstance(request, Promote | Expire | Rematch) else None
-    if job is not None and job.outbox_id not in daybook.jobs:
-        return Stale()  # another worker has taken it over, or has done it
+    if job is not None:
+        if job.outbox_id not in daybook.jobs:
+            return Stale()  # another worker has taken it over, or has done it
+        now = max(now, job.due)
     outcome = _decide(daybook, writes, request, now, new_id)
     if job is not None and not isinstance(outcome, Stale):
         writes.done.append(job.outbox_id)

@@ -305,7 +305,7 @@ def _release(daybook: Daybook, owner: UUID) -> None:
 def _freed(catalogue: Catalogue, wish: Booking | Entry, court_id: int) -> Freed:
     resources = set(units_of(catalogue, (court_id,)))
     resources.update(companions(catalogue, wish.coach_id, wish.equipment))
-    return Freed(wish.interval, frozenset(resources))
+    return Freed(wish.interval, frozenset(resources), wish.user_id)
 
 
 # -- which rows of the grid that changes --------------------------------------------------------------------

@@ -165,15 +165,12 @@ def freed_by(catalogue: Catalogue, requests: Iterable[Request], entries: Collect
             case Reopen():
                 freed.append(Freed(request.closure.interval, units_of(catalogue, request.closure.court_ids)))
             case Leave() | Claim() | Promote() | Expire():
-                freed.append(Freed(request.seen.interval, frozenset(resources_of(catalogue, request.seen))))
+                freed.append(_freed_by_waiting(catalogue, request.seen))
             case Rematch():
                 freed.append(Freed(request.interval, None))
             case Book() | Join():
                 pass
-    freed += [
-        Freed(entry.interval, frozenset(resources_of(catalogue, entry)))
-        for entry in _given_up(catalogue, requests, entries)
-    ]
+    freed += [_freed_by_waiting(catalogue, entry) for entry in _given_up(catalogue, requests, entries)]
     return freed
 
 
@@ -206,7 +203,11 @@ def units_of(catalogue: Catalogue, court_ids: Iterable[int]) -> frozenset[int]:
 def _freed_with(catalogue: Catalogue, booking: Booking) -> Freed:
     found = set(units_of(catalogue, (booking.court_id,)))
     found.update(companions(catalogue, booking.coach_id, booking.equipment))
-    return Freed(booking.interval, frozenset(found))
+    return Freed(booking.interval, frozenset(found), booking.user_id)
+
+
+def _freed_by_waiting(catalogue: Catalogue, entry: Entry) -> Freed:
+    return Freed(entry.interval, frozenset(resources_of(catalogue, entry)), entry.user_id)
 
 
 def _given_up(catalogue: Catalogue, requests: Iterable[Request], entries: Collection[Entry]) -> list[Entry]:

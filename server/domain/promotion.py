@@ -37,8 +37,8 @@ from server.domain.pricing import Price
 from server.domain.slots import DAY, MINUTE, Interval, at_minute, local_day
 from server.domain.waitlist import Entry, Freed, Hold
 
-HORIZON_LEAD = timedelta(minutes=1)
-"""How long before a day is released its waiters are served. Nobody else may book it then, so nobody can jump."""
+LEAD = timedelta(minutes=1)
+"""How long before a day is released, or a gap may be left, waiters are served: nobody else may book then, or jump."""
 NOBODY = UUID(int=0)
 
 
@@ -136,7 +136,7 @@ def match(turn: Turn) -> None:
 def rematch(turn: Turn, request: Rematch) -> Outcome:
     """Offer all of the interval to those who wait."""
     for entry in turn.daybook.entries.values():
-        if entry.interval.overlaps(request.interval):
+        if request.again and entry.interval.overlaps(request.interval):
             _look_when_released(turn, entry)
     turn.daybook.freed.append(Freed(request.interval, None))
     return Accepted()
@@ -223,7 +223,10 @@ def expire(turn: Turn, request: Expire) -> Outcome:
         return Accepted()
     held = current.hold
     missed = held is not None and held.until is not None and turn.now >= held.until
-    if not missed and turn.now < waitlist.deadline(turn.daybook.catalogue, current):
+    deadline = waitlist.deadline(turn.daybook.catalogue, current)
+    if not missed and turn.now < deadline:
+        # The offer that it was for is gone, or the cutoff was made shorter: it ends later.
+        turn.later("job.expire", current, deadline)
         return Accepted(entry=current)
     turn.note("expired", current, op_id=request.op_id, offer=missed)
     if missed:
@@ -272,7 +275,7 @@ def _place(daybook: Daybook, entry: Entry, now: datetime) -> tuple[Court, Price]
 
 
 def _admitted(daybook: Daybook, entry: Entry, court_id: int, now: datetime) -> Price | Refusal:
-    """The price at which the entry could be booked on that court now, or what refuses it (DOMAIN 21)."""
+    """The price at which the entry could be booked on that court now, `LEAD` early, or what refuses it (DOMAIN 21)."""
     catalogue = daybook.catalogue
     court = catalogue.court_by_id.get(court_id)
     if court is None:
@@ -285,7 +288,10 @@ def _admitted(daybook: Daybook, entry: Entry, court_id: int, now: datetime) -> P
             return errors.OwnClash()
         # The slot is checked: nearer to its release than `admit` would let it be.
         place = msgspec.structs.replace(_booking_of(entry, court_id, None), checked_at=catalogue.mark)
-        _, price = admit(daybook, place, now, ignoring=None, owner=entry.id)
+        try:
+            _, price = admit(daybook, place, now, ignoring=None, owner=entry.id)
+        except errors.LeavesGap:
+            _, price = admit(daybook, place, now + LEAD, ignoring=None, owner=entry.id)
     except Refusal as refusal:
         return refusal
     if entry.auto_book and entry.max_price is not None and price.total > entry.max_price:
@@ -310,7 +316,7 @@ def _check_open(catalogue: Catalogue, court: Court, entry: Entry, now: datetime)
     try:
         policy.check_slot(catalogue, court, entry.interval, now=now, tier=entry.tier, staff=False)
     except errors.OutsideHorizon:
-        policy.check_slot(catalogue, court, entry.interval, now=now + HORIZON_LEAD, tier=entry.tier, staff=False)
+        policy.check_slot(catalogue, court, entry.interval, now=now + LEAD, tier=entry.tier, staff=False)
 
 
 def check_wish(catalogue: Catalogue, entry: Entry, now: datetime) -> None:
@@ -380,8 +386,8 @@ def _booking_of(entry: Entry, court_id: int, by: Party | None) -> Book:
 def _look_when_released(turn: Turn, entry: Entry) -> None:
     """Have the line looked through when the entry's day is released, if it is not."""
     catalogue = turn.daybook.catalogue
-    if entry.interval.end > policy.end_of_horizon(catalogue, turn.now + HORIZON_LEAD, entry.tier):
-        turn.later("job.match", entry, released_at(catalogue, entry.interval, entry.tier) - HORIZON_LEAD)
+    if entry.interval.end > policy.end_of_horizon(catalogue, turn.now + LEAD, entry.tier):
+        turn.later("job.match", entry, released_at(catalogue, entry.interval, entry.tier) - LEAD)
 
 
 def released_at(catalogue: Catalogue, interval: Interval, tier: str | None) -> datetime:

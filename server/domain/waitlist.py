@@ -84,6 +84,8 @@ class Freed(msgspec.Struct, frozen=True):
 
     interval: Interval
     resources: frozenset[int] | None
+    user_id: int | None = None
+    """Whose it was. They have nothing else to do at that time any more, so whatever they wait for then may be had."""
 
 
 def slot_hash(club_id: int, place: int | str, interval: Interval) -> str:
@@ -146,20 +148,23 @@ def concerned(catalogue: Catalogue, entries: Iterable[Entry], freed: Collection[
         return []
     # Where gaps are refused, a neighbour that goes away changes what may be booked beside it.
     reach = DAY if catalogue.policy.refuse_gaps else 0 * DAY
-    spans = [(part.interval.start - reach, part.interval.end + reach, part.resources) for part in freed]
+    spans = [(part.interval.start - reach, part.interval.end + reach, part) for part in freed]
     found = []
     for entry in entries:
         if entry.hold is not None:
             continue
         start, end = entry.interval.start, entry.interval.end
-        near = [resources for since, until, resources in spans if start < until and since < end]
-        if near and (None in near or _meets(resources_of(catalogue, entry), near)):
+        near = [part for since, until, part in spans if start < until and since < end]
+        if near and (
+            any(part.resources is None or part.user_id == entry.user_id for part in near)
+            or _meets(resources_of(catalogue, entry), near)
+        ):
             found.append(entry)
     return sorted(found, key=lambda entry: entry.rank)
 
 
-def _meets(resources: set[int], near: Iterable[frozenset[int] | None]) -> bool:
-    return any(part is not None and not resources.isdisjoint(part) for part in near)
+def _meets(resources: set[int], near: Iterable[Freed]) -> bool:
+    return any(part.resources is not None and not resources.isdisjoint(part.resources) for part in near)
 
 
 def position(catalogue: Catalogue, entries: Iterable[Entry], entry: Entry) -> int:

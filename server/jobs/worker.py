@@ -1,8 +1,9 @@
 """The worker process: what the outbox asks for is done here.
 
 Loops, each kept up by a supervisor: two sweepers, one for the waitlist and one for mails, which work on Postgres
-alone; arq, which only makes them look sooner; reminders, which become mails when it is time; and housekeeping. With Redis away or frozen, arq's loop fails or hangs
-by itself, and the work goes on at the sweepers' pace. What is promoted is told to whoever watches the grid, and to
+alone; arq, which only makes them look sooner; reminders, which become mails when it is time; a look at the waitlist for
+whoever was overlooked; and housekeeping. With Redis away or frozen, arq's loop fails or hangs by itself, and the work
+goes on at the sweepers' pace. What is promoted is told to whoever watches the grid, and to
 whom it is for.
 """
 
@@ -38,6 +39,7 @@ from server.usecases.catalogue import Catalogues
 from server.usecases.desk import Desks
 from server.usecases.housekeeping import clear_away, forget_people
 from server.usecases.notifications import deliver_due
+from server.usecases.overlooked import look_after_the_line
 from server.usecases.privacy import Erasure
 from server.usecases.promotion import work_off_due
 from server.usecases.reminders import put_out_reminders
@@ -50,6 +52,8 @@ JOBS_INTERVAL = 0.1
 finds nothing costs Postgres 0.1 ms; by wake-ups alone, which are gathered for 250 ms, it took 330 ms."""
 HOUSEKEEPING_INTERVAL = 3600.0
 REMINDERS_INTERVAL = 30.0
+LINE_INTERVAL = 20.0
+"""Well within `promotion.LEAD`: who waits is served before what opens by time is open to all."""
 BATCH = 400
 JOBS_BATCH = 64
 POOL_SIZE = 4
@@ -126,6 +130,7 @@ async def tend(context: Context, signals: Signals, *, grace: float = GRACE) -> N
     helpers = [
         asyncio.create_task(keep_up("arq", lambda: serve_arq(context.settings, signals), signals)),
         asyncio.create_task(keep_up("reminders", lambda: remind(context, signals), signals)),
+        asyncio.create_task(keep_up("line", lambda: look_after(context, catalogues, desks, signals), signals)),
         asyncio.create_task(keep_up("housekeeping", lambda: keep_house(context, erasure, signals), signals)),
     ]
     try:
@@ -193,6 +198,14 @@ async def remind(context: Context, signals: Signals) -> None:
         if await put_out_reminders(context):
             signals.due.set()
         await _idle(signals.stopping, REMINDERS_INTERVAL)
+
+
+async def look_after(context: Context, catalogues: Catalogues, desks: Desks, signals: Signals) -> None:
+    """See that nobody is forgotten on the waitlist, at the start and every `LINE_INTERVAL` seconds."""
+    while not signals.stopping.is_set():
+        signals.beat("line")
+        await look_after_the_line(context, catalogues, desks)
+        await _idle(signals.stopping, LINE_INTERVAL)
 
 
 async def keep_house(context: Context, erasure: Erasure, signals: Signals) -> None:

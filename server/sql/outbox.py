@@ -44,14 +44,14 @@ WITH due AS (
 )
 UPDATE outbox SET lease = $3, leased_until = now() + $4
 FROM due WHERE outbox.id = due.id
-RETURNING outbox.id, outbox.kind, outbox.payload, outbox.attempts, outbox.unknown
+RETURNING outbox.id, outbox.kind, outbox.payload, outbox.attempts, outbox.unknown, outbox.run_at
 """
 
 
 async def lock_due(
     conn: Connection, *, kinds: Sequence[str], limit: int, lease: UUID, duration: timedelta, now: datetime
 ) -> list[asyncpg.Record]:
-    """Lease up to `limit` due rows of these kinds, oldest first: id, kind, payload, attempts, unknown.
+    """Lease up to `limit` due rows of these kinds, oldest first: id, kind, payload, attempts, unknown, run_at.
 
     Two clocks write `run_at`, the server's and Postgres'; a row is due as soon as one of them says so.
     """

@@ -102,6 +102,24 @@ async def fetch_anybody_waits(conn: Connection, club_id: int) -> bool:
     return bool(await conn.fetchval(ANYBODY_WAITS, club_id))
 
 
+# Whether a court is free is looked at alone; what else may stand in the way is for the desk to judge, under its locks.
+LIST_OVERLOOKED = f"""
+SELECT {ENTRY_COLUMNS} FROM {ENTRY_TABLES}
+WHERE e.held_ref IS NULL AND e.start_ts > $1 AND (e.not_after IS NULL OR e.not_after > $1) AND EXISTS (
+    SELECT FROM courts c
+    WHERE c.club_id = e.club_id AND c.retired_at IS NULL AND (c.id = e.court_id OR c.kind = e.kind) AND NOT EXISTS (
+        SELECT FROM court_units p JOIN allocations a ON a.resource_id = p.unit_id
+        WHERE p.court_id = c.id AND a.active AND a.during && tstzrange(e.start_ts, e.end_ts)
+    )
+)
+"""
+
+
+async def list_overlooked(conn: Connection, now: datetime) -> list[Entry]:
+    """Those of all clubs for whom nothing is held although a court that would do is free at that time."""
+    return [entry_of(row) for row in await conn.fetch(LIST_OVERLOOKED, now)]
+
+
 LIST_LINES = """
 SELECT user_id, count(*) FROM waitlist_entries WHERE club_id = $1 AND user_id = ANY($2::bigint[]) GROUP BY user_id
 """

@@ -94,7 +94,7 @@ async def _ask(context: Context, desks: Desks, row: asyncpg.Record, lease: UUID)
             if entry is None:  # it has ended: there is nothing to do for it any more
                 await outbox.update_done(conn, row_id=row["id"], lease=lease)
                 return
-        job = Job(row["id"], lease)
+        job = Job(row["id"], lease, row["run_at"])
         request = JOBS[row["kind"]](row, entry, job, lambda: uuid7(context.clock()))
         outcome = await desks.of(entry.club_id).submit(request)
         if isinstance(outcome, Refusal):

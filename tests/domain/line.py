@@ -58,36 +58,27 @@ class Line:
     def over(self, entry: Entry, now: datetime) -> bool:
         return now >= entry.interval.start - self.cutoff
 
-    def serve(self, freed: list[tuple[set[int], Interval]], now: datetime) -> None:
-        """Hold what was freed for those who can have it, in the order in which they came.
-
-        Only those who wait for something of it are asked: who could have been served before was.
-        """
+    def serve(self, now: datetime) -> None:
+        """Ask the whole line, first come first, who can have what is free now, and hold it for them."""
         for entry in sorted(self.waiting.values(), key=lambda entry: (entry.created_at, entry.id)):
-            touched = any(
-                set(self.wanted(entry)) & courts and halves(entry.interval) & halves(interval)
-                for courts, interval in freed
-            )
-            if entry.id in self.held or not touched or self.over(entry, now) or self.is_busy(entry):
+            if entry.id in self.held or self.over(entry, now) or self.is_busy(entry):
                 continue
             for court in self.wanted(entry):
                 if self.is_free(court, entry.interval):
                     self.held[entry.id] = court
                     break
 
-    def end(self, entry_id: UUID) -> list[tuple[set[int], Interval]]:
-        """Let somebody wait no more; what that frees."""
-        entry = self.waiting.pop(entry_id)
+    def end(self, entry_id: UUID) -> None:
+        """Let somebody wait no more; what was held for them is free."""
+        del self.waiting[entry_id]
         self.offered.pop(entry_id, None)
-        court = self.held.pop(entry_id, None)
-        return [({court}, entry.interval)] if court is not None else []
+        self.held.pop(entry_id, None)
 
     def fulfil(self, entry_id: UUID, booking_id: UUID, now: datetime) -> None:
         entry, court = self.waiting[entry_id], self.held[entry_id]
         self.end(entry_id)
         self.booked[booking_id] = (court, entry.interval, entry.user_id)
-        freed = []
         for other in list(self.waiting.values()):
             if other.user_id == entry.user_id and halves(other.interval) & halves(entry.interval):
-                freed += self.end(other.id)
-        self.serve(freed, now)
+                self.end(other.id)
+        self.serve(now)

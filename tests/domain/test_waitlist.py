@@ -135,8 +135,8 @@ class Waitlist(RuleBasedStateMachine):
         assert isinstance(self.ask(cancel(seen)), Accepted)
         assert isinstance(self.ask(cancel(seen)), Accepted)  # a second time changes nothing
 
-        court_id, interval, _ = self.line.booked.pop(seen.id)
-        self.line.serve([({court_id}, interval)], self.store.now)
+        del self.line.booked[seen.id]
+        self.line.serve(self.store.now)
 
     @precondition(lambda self: self.line.booked)
     @rule(choice=PICKS, court_id=COURTS, interval=INTERVALS)
@@ -150,7 +150,7 @@ class Waitlist(RuleBasedStateMachine):
         assert isinstance(outcome, Accepted) == free, code_of(outcome)
         self.line.booked[seen.id] = (court_id, interval, who) if free else (old_court, old, who)
         if free:
-            self.line.serve([({old_court}, old)], self.store.now)
+            self.line.serve(self.store.now)
 
     @rule(court_id=COURTS, interval=INTERVALS)
     def close(self, court_id: int, interval: Interval) -> None:
@@ -163,17 +163,14 @@ class Waitlist(RuleBasedStateMachine):
 
         assert isinstance(self.ask(request), Accepted)
 
-        freed = []
         for id_, held in list(self.line.held.items()):
             if held == court_id and halves(self.line.waiting[id_].interval) & halves(interval):
-                freed.append(({held}, self.line.waiting[id_].interval))
                 del self.line.held[id_]
                 self.line.offered.pop(id_, None)
         for booking in met:
-            old_court, old, _ = self.line.booked.pop(booking.id)
-            freed.append(({old_court}, old))
+            del self.line.booked[booking.id]
         self.line.closed[request.closure.id] = ((court_id,), interval)
-        self.line.serve(freed, self.store.now)
+        self.line.serve(self.store.now)
 
     @precondition(lambda self: self.line.closed)
     @rule(choice=PICKS)
@@ -182,8 +179,8 @@ class Waitlist(RuleBasedStateMachine):
 
         assert isinstance(self.ask(reopen(closure)), Accepted)
 
-        courts, interval = self.line.closed.pop(closure.id)
-        self.line.serve([(set(courts), interval)], self.store.now)
+        del self.line.closed[closure.id]
+        self.line.serve(self.store.now)
 
     @rule(who=PLAYERS, court_id=st.one_of(st.none(), COURTS), interval=INTERVALS, auto_book=st.booleans())
     def join(self, who: int, court_id: int | None, interval: Interval, auto_book: bool) -> None:
@@ -211,7 +208,8 @@ class Waitlist(RuleBasedStateMachine):
         for _ in range(2):
             assert isinstance(self.ask(Leave(op_id=new_id(), party=player(seen.user_id), seen=seen)), Accepted)
 
-        self.line.serve(self.line.end(seen.id), self.store.now)
+        self.line.end(seen.id)
+        self.line.serve(self.store.now)
 
     @precondition(lambda self: self.line.held)
     @rule(choice=PICKS, twice=st.booleans())
@@ -227,8 +225,8 @@ class Waitlist(RuleBasedStateMachine):
         if seen.id in self.line.offered:
             return
         if self.line.is_busy(seen):
-            freed = [({self.line.held.pop(seen.id)}, seen.interval)]
-            self.line.serve(freed, self.store.now)
+            del self.line.held[seen.id]
+            self.line.serve(self.store.now)
         elif seen.auto_book:
             self.line.fulfil(seen.id, request.booking_id, self.store.now)
         else:
@@ -260,7 +258,8 @@ class Waitlist(RuleBasedStateMachine):
                 continue
             assert isinstance(self.ask(Expire(op_id=new_id(), seen=seen)), Accepted)
             if self.line.offered.get(id_, self.store.now + timedelta(1)) <= self.store.now:
-                self.line.serve(self.line.end(id_), self.store.now)
+                self.line.end(id_)
+                self.line.serve(self.store.now)
 
     @invariant()
     def the_same_are_where_the_model_says(self) -> None:
