@@ -102,14 +102,16 @@ async def fetch_anybody_waits(conn: Connection, club_id: int) -> bool:
     return bool(await conn.fetchval(ANYBODY_WAITS, club_id))
 
 
-# Whether a court is free is looked at alone; what else may stand in the way is for the desk to judge, under its locks.
+# Whether a court is free is looked at alone, by the constraint's index; what else may stand in the way is for the desk to
+# judge, under its locks.
 LIST_OVERLOOKED = f"""
 SELECT {ENTRY_COLUMNS} FROM {ENTRY_TABLES}
 WHERE e.held_ref IS NULL AND e.start_ts > $1 AND (e.not_after IS NULL OR e.not_after > $1) AND EXISTS (
     SELECT FROM courts c
     WHERE c.club_id = e.club_id AND c.retired_at IS NULL AND (c.id = e.court_id OR c.kind = e.kind) AND NOT EXISTS (
-        SELECT FROM court_units p JOIN allocations a ON a.resource_id = p.unit_id
-        WHERE p.court_id = c.id AND a.active AND a.during && tstzrange(e.start_ts, e.end_ts)
+        SELECT FROM court_units p JOIN allocations a
+          ON int8range(a.resource_id, a.resource_id, '[]') && int8range(p.unit_id, p.unit_id, '[]')
+        WHERE p.court_id = c.id AND a.active AND a.exclusive AND a.during && tstzrange(e.start_ts, e.end_ts)
     )
 )
 """
