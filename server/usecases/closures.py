@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -35,6 +36,8 @@ class WantedClosure(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     cancel_bookings: bool = False
     """Whether bookings in the way are cancelled; otherwise they refuse the closure."""
+    preview: str | None = None
+    """What `name_of` called the bookings in the way when they were looked at; others refuse the closure."""
 
 
 class Closures:
@@ -54,7 +57,7 @@ class Closures:
     async def close(self, identity: Identity, club_id: int, wanted: WantedClosure) -> Accepted:
         """Close courts, and cancel the bookings in the way if told to.
 
-        Raises `CapacityInUse` with the affected bookings otherwise.
+        Raises `CapacityInUse` with the affected bookings otherwise, and where they are others than those of the preview.
         """
         closure_id = self._new_id()
         return await self._submit(club_id, lambda: self._ask(identity, club_id, wanted, closure_id, None))
@@ -110,6 +113,13 @@ class Closures:
         catalogue = await self._catalogues.current(club_id)
         interval = interval_of(catalogue, wanted, now=self._context.clock())
         affected = await self._in_the_way(catalogue, wanted.court_ids, interval)
+        # The desk settles it only if these are in the way under the locks too; otherwise it is asked again.
+        if wanted.preview is not None and wanted.preview != name_of(affected):
+            raise CapacityInUse(
+                "Other bookings are in the way than those that you were shown: look again.",
+                affected=[str(booking.id) for booking in affected[:LISTED_AFFECTED]],
+                affected_count=len(affected),
+            )
         if affected and not wanted.cancel_bookings:
             raise CapacityInUse(
                 f"{len(affected)} booking{'s are' if len(affected) != 1 else ' is'} in the way."
@@ -154,6 +164,13 @@ class Closures:
         if not isinstance(accepted, Accepted):
             raise TypeError("a closure carries no idempotency key, so it cannot be replayed")
         return accepted
+
+
+def name_of(affected: Sequence[Booking]) -> str:
+    """A name for just these bookings at just these places, whatever their order: 32 hex digits."""
+    # A booking's name on the grid changes when it moves.
+    places = sorted(f"{booking.id} {booking.grid_ref}" for booking in affected)
+    return hashlib.sha256("\n".join(places).encode()).hexdigest()[:32]
 
 
 def interval_of(catalogue: Catalogue, wanted: WantedClosure, *, now: datetime) -> Interval:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.e2e.conftest import PHONE, Browse, Site, days_ahead
 from tests.e2e.test_staff import at, fits
@@ -212,3 +213,135 @@ async def test_staff_read_what_happened_to_a_booking_by_whom_and_on_which_day(br
     await fits(small)
     await picture(small, "audit-phone")
     await large(small)
+
+
+async def test_a_coachs_single_dates_are_set_on_a_phone_and_hold_at_once(browse: Browse, site: Site) -> None:
+    off, other = days_ahead(15), days_ahead(16)
+    staff = await browse(viewport=PHONE, color_scheme="dark")
+    staff.expect("status of 422")
+    page = await at(staff, "/admin/coaches")
+    await page.get_by_role("button", name="Change: Amara Okafor").click()
+    sheet = page.get_by_role("dialog")
+    await sheet.get_by_text("No date is different.").wait_for()
+    for day in (other, off):
+        await sheet.get_by_role("button", name="Add a date").focus()
+        await page.keyboard.press("Enter")
+        await sheet.get_by_label("Date", exact=True).last.fill(day)
+    dated = sheet.get_by_role("group").filter(has=page.get_by_label("Date", exact=True)).first
+    for opens, closes in (("06:00", "08:00"), ("07:30", "09:00")):
+        await dated.get_by_role("button", name="Add hours").click()
+        await dated.get_by_label("opens").last.fill(opens)
+        await dated.get_by_label("closes").last.fill(closes)
+    await sheet.get_by_role("button", name="Save").click()
+    await expect(dated).to_contain_text("overlaps another one of that day")
+    await expect(dated.get_by_label("opens").last).to_be_focused()
+    await fits(page)
+    await picture(page, "coach-dates")
+    await dated.get_by_label("opens").last.fill("08:30")
+    await sheet.get_by_role("button", name="Save").click()
+    row = page.get_by_role("row").filter(has_text="Amara Okafor")
+    await expect(row).to_contain_text("06:00–08:00, 08:30–09:00")
+    await expect(row).to_contain_text("off")
+    await fits(page)
+    await picture(page, "coaches-phone")
+
+    async with site.client("player") as player:
+        for day, hours in ((off, []), (other, ["06:00", "08:30"])):
+            answer = await player.get("/api/coaches/free", params={"date": day})
+            coach = next(each for each in answer.raise_for_status().json()["items"] if each["id"] == 1)
+            assert [start[11:16] for start, _ in coach["free"]] == hours
+    await row.get_by_role("button", name="Change").click()
+    for _ in range(2):
+        await sheet.get_by_role("button", name="As in the week again").first.click()
+    await sheet.get_by_text("No date is different.").wait_for()
+    await large(page)
+    await sheet.get_by_role("button", name="Save").click()
+    await expect(row).not_to_contain_text("06:00–08:00")
+
+
+async def test_a_large_court_is_made_of_two_small_ones_and_is_taken_with_either(browse: Browse, site: Site) -> None:
+    await post(site, "player", "/api/bookings", slot("18:00", "19:00", court=5))
+    visitor = await browse()
+    board = await visitor.open(f"/?date={DAY}")
+    await board.get_by_text("Court 6").first.wait_for()
+    staff = await browse()
+    staff.expect("status of 409")
+    page = await at(staff, "/admin/courts")
+    await page.get_by_role("button", name="Add a court").click()
+    sheet = page.get_by_role("dialog")
+    await sheet.get_by_label("Name").fill("The hall")
+    await sheet.get_by_label("Sport").fill("padel")
+    await sheet.get_by_label("Rate an hour").fill("60")
+    await sheet.get_by_label("Court 5").check()
+    await sheet.get_by_label("Court 6").focus()
+    await page.keyboard.press("Space")
+    await fits(page)
+    await picture(page, "court-units")
+    await sheet.get_by_role("button", name="Save").click()
+    hall = page.get_by_role("row").filter(has_text="The hall")
+    await expect(hall).to_contain_text("made of Court 5, Court 6")
+    await fits(page)
+    row = board.get_by_role("row").filter(has_text="The hall")
+    await row.get_by_role("gridcell", name="18:00–19:00, Booked").wait_for()
+
+    async with site.client(None) as anybody:
+        courts = (await anybody.get("/api/courts")).json()["items"]
+    number = next(court["id"] for court in courts if court["name"] == "The hall")
+    await post(site, "player", "/api/bookings", slot("20:00", "21:00", court=number))
+    await hall.get_by_role("button", name="Change").click()
+    await sheet.get_by_label("Court 6").uncheck()
+    await sheet.get_by_role("button", name="Save").click()
+    await expect(sheet.get_by_role("group", name="Made of")).to_contain_text("Move or cancel them first.")
+    await expect(sheet.get_by_label("Court 1")).to_be_focused()
+    await fits(page)
+    await page.keyboard.press("Escape")
+    # What is a part stays whole, and says so.
+    await page.get_by_role("button", name="Change: Court 6").click()
+    await expect(sheet).to_contain_text("It is a part of The hall")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Retire: Court 6").click()
+    await sheet.get_by_role("button", name="Retire").click()
+    await expect(sheet.get_by_role("alert")).to_contain_text("The hall is made of it.")
+    await page.keyboard.press("Escape")
+    phone = await browse(viewport=PHONE, color_scheme="dark")
+    small = await at(phone, "/admin/courts")
+    await small.get_by_role("button", name="Change: The hall").click()
+    await expect(small.get_by_role("dialog").get_by_label("Court 6")).to_be_checked()
+    await large(small)
+
+
+async def test_a_closure_cancels_whom_it_has_shown_and_shows_anew_who_has_booked_meanwhile(
+    browse: Browse, site: Site
+) -> None:
+    await post(site, "player", "/api/bookings", slot("08:00", "09:00", court=2))
+    staff = await browse(viewport=PHONE)
+    staff.expect("status of 409")
+    page = await at(staff, "/admin/closures")
+    await page.get_by_role("button", name="Close courts").click()
+    sheet = page.get_by_role("dialog")
+    await sheet.get_by_label("Court 2").check()
+    await sheet.get_by_label("From").fill(f"{DAY}T07:00")
+    await sheet.get_by_label("Until").fill(f"{DAY}T11:00")
+    listed = sheet.get_by_role("list", name="Bookings in the way")
+    await expect(listed).to_contain_text("Pia Player")
+    pressed = asyncio.Event()
+
+    async def not_before_it_is_pressed(route: Route) -> None:
+        await pressed.wait()
+        await route.continue_()
+
+    await page.route("**/closures/preview*", not_before_it_is_pressed)
+    await expect(sheet.get_by_role("button", name="Close, and cancel 1 booking")).to_be_enabled()
+    late = await post(site, "player2", "/api/bookings", slot("09:00", "10:00", court=2))
+    async with page.expect_response(lambda answer: answer.status == 409):
+        await sheet.get_by_role("button", name="Close, and cancel 1 booking").click()
+    pressed.set()
+    await expect(sheet.get_by_role("alert").first).to_contain_text("look again")
+    await expect(sheet.get_by_role("alert").first).to_be_in_viewport()
+    await expect(listed).to_contain_text("Paul Player")
+    async with site.client("player2") as player:
+        assert (await player.get(f"/api/bookings/{late['id']}")).json()["status"] == "confirmed"
+    await fits(page)
+    await picture(page, "closure-conflict")
+    await sheet.get_by_role("button", name="Close, and cancel 2 bookings").click()
+    await expect(page.get_by_role("status").filter(has_text="2 bookings were cancelled")).to_be_visible()

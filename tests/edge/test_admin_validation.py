@@ -17,6 +17,7 @@ RULE: Json = {"name": "Early", "effect": "percent", "value": 5}
 CLUB: Json = {"slug": "hillside", "name": "Hillside", "zone": "Europe/Paris", "currency": "EUR"}
 HOURS: Json = {"hours": []}
 DATE: Json = {"day": "2031-12-25"}
+TEN: Json = {"opens": "10:00", "closes": "12:00"}
 
 COUNTS = """
 SELECT (SELECT count(*) FROM clubs) + (SELECT count(*) FROM courts) + (SELECT count(*) FROM coaches)
@@ -84,6 +85,13 @@ BAD: list[tuple[str, Json, str]] = [
     ("coaches", COACH | {"exceptions": [DATE, DATE]}, "exceptions[1].day"),
     ("coaches", COACH | {"exceptions": [{"day": "0001-01-01"}]}, "exceptions[0].day"),
     ("coaches", COACH | {"exceptions": [{"day": "2031-02-30"}]}, "exceptions[0].day"),
+    # Places are told as they were written, though dates are kept in their order.
+    ("coaches", COACH | {"exceptions": [DATE, {"day": "0001-01-01"}]}, "exceptions[1].day"),
+    (
+        "coaches",
+        COACH | {"exceptions": [{"day": "2032-01-01", "windows": [TEN] * 2}, DATE]},
+        "exceptions[0].windows[1].opens",
+    ),
     ("equipment", POOL | {"quantity": -1}, "quantity"),
     ("equipment", POOL | {"quantity": 10**9}, "quantity"),
     ("equipment", POOL | {"per": "minute"}, "per"),
@@ -102,7 +110,7 @@ BAD: list[tuple[str, Json, str]] = [
     ("pricing-rules", RULE | {"min_lead": 2**31 - 1}, "min_lead"),
     ("pricing-rules", RULE | {"tiers": ["x" * 51]}, "tiers[0]"),
     ("pricing-rules", RULE | {"tiers": ["\u200b\u0001"]}, "tiers[0]"),
-    ("hours/exceptions", DATE | {"windows": [{"opens": "10:00", "closes": "12:00"}] * 2}, "windows[1].opens"),
+    ("hours/exceptions", DATE | {"windows": [TEN] * 2}, "windows[1].opens"),
     ("hours/exceptions", DATE | {"windows": [{"opens": "07:00", "closes": "07:00"}]}, "windows[0].closes"),
     ("hours/exceptions", {"day": "1969-12-31"}, "day"),
     ("hours/exceptions", DATE | {"reason": "x" * 201}, "reason"),

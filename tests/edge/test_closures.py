@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from server.context import Context
+from server.usecases.closures import Closures
 from tests.conftest import FrozenClock
 from tests.edge.demo import DAY, People, booked, row_of, slot
-from tests.edge.staff import problem
+from tests.edge.staff import Person, problem
 
 Json = dict[str, Any]
 PATH = "/api/admin/closures"
@@ -80,6 +81,82 @@ async def test_bookings_in_the_way_refuse_it_or_go_with_it_all_at_once(people: P
     assert (kinds.count("cancelled"), kinds.count("closed")) == (2, 1)
     # The coach is free again.
     await booked(people.player, slot("10:00", "11:00", court=2, coach_id=1))
+
+
+async def previewed(people: People) -> str:
+    """The name of what is in the way now, as the preview gives it."""
+    answer = await people.staff.ask("POST", f"{PATH}/preview", closing())
+    name: str = answer.json()["preview"]
+    return name
+
+
+async def status_of(person: Person, booking: Json) -> str:
+    status: str = (await person.ask("GET", f"/api/bookings/{booking['id']}")).json()["status"]
+    return status
+
+
+async def test_a_closure_cancels_what_its_preview_has_shown_and_nothing_else(people: People) -> None:
+    shown = await booked(people.player, slot("11:30", "12:30"))
+    preview = await previewed(people)
+    assert preview == await previewed(people)
+    late = await booked(people.player2, slot("10:00", "11:00", court=5))
+    body = closing(cancel_bookings=True, preview=preview)
+    refused = await people.staff.ask("POST", PATH, body)
+    assert problem(refused)[:2] == (409, "capacity_in_use")
+    assert sorted(refused.json()["affected"]) == sorted([shown["id"], late["id"]])
+    assert "look again" in refused.json()["detail"]
+    assert [await status_of(people.player, shown), await status_of(people.player2, late)] == ["confirmed", "confirmed"]
+    # Nobody is told that somebody is in the way who was not when it was looked at.
+    none = await people.staff.ask("POST", PATH, closing(preview=preview))
+    assert "cancel_bookings" not in none.json()["detail"]
+
+    # What was moved within it is not what was shown either.
+    preview = await previewed(people)
+    move = {"start_ts": f"{DAY}T09:30", "end_ts": f"{DAY}T10:30"}
+    assert (await people.player.ask("PATCH", f"/api/bookings/{shown['id']}", move)).status_code == 200
+    refused = await people.staff.ask("POST", PATH, closing(cancel_bookings=True, preview=preview))
+    assert problem(refused)[:2] == (409, "capacity_in_use")
+    body = closing(cancel_bookings=True, preview=await previewed(people))
+    made = await people.staff.ask("POST", PATH, body)
+    assert {each["id"] for each in made.json()["cancelled"]} == {shown["id"], late["id"]}
+
+
+@pytest.mark.parametrize("previewing", [True, False])
+async def test_a_booking_that_comes_between_the_look_and_the_locks_is_cancelled_only_unseen(
+    people: People, monkeypatch: pytest.MonkeyPatch, *, previewing: bool
+) -> None:
+    """Without a preview, as for the control, whatever is in the way goes with the closure."""
+    shown = await booked(people.player, slot("11:30", "12:30"))
+    more = {"preview": await previewed(people)} if previewing else {}
+    late: list[Json] = []
+    look = Closures._in_the_way
+
+    async def look_then_somebody_books(self: Closures, *place: Any) -> Any:
+        found = await look(self, *place)
+        if not late:
+            late.append(await booked(people.player2, slot("10:00", "11:00", court=5)))
+        return found
+
+    monkeypatch.setattr(Closures, "_in_the_way", look_then_somebody_books)
+    answer = await people.staff.ask("POST", PATH, closing(cancel_bookings=True, **more))
+    states = [await status_of(people.player, shown), await status_of(people.player2, late[0])]
+    assert (answer.status_code, states) == (
+        (409, ["confirmed", "confirmed"]) if previewing else (201, ["cancelled", "cancelled"])
+    )
+
+
+async def test_a_change_cancels_what_its_preview_has_shown(people: People) -> None:
+    made = await people.staff.make(PATH, closing("09:00", "10:00"))
+    preview = await previewed(people)
+    late = await booked(people.player2, slot("10:00", "11:00", court=5))
+    path = f"{PATH}/{made['id']}"
+    change = {"end_ts": f"{DAY}T12:00", "cancel_bookings": True}
+    refused = await people.staff.ask("PATCH", path, change | {"preview": preview}, If_Match='"1"')
+    assert problem(refused)[:2] == (409, "capacity_in_use")
+    assert await status_of(people.player2, late) == "confirmed"
+    change |= {"preview": await previewed(people)}
+    assert (await people.staff.ask("PATCH", path, change, If_Match='"1"')).status_code == 200
+    assert await status_of(people.player2, late) == "cancelled"
 
 
 async def test_a_closure_is_changed_with_if_match_and_lifted(people: People) -> None:

@@ -21,10 +21,16 @@ from server.edge.errors import problems
 from server.edge.identity import require_staff
 from server.edge.outcomes import BookingView, view_of
 from server.edge.requests import Id, Moment, documented, query_of
-from server.usecases.closures import Closures, WantedClosure
+from server.usecases.closures import Closures, WantedClosure, name_of
 
 Reason = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 CourtIds = Annotated[tuple[Id, ...], msgspec.Meta(min_length=1, max_length=500)]
+PreviewName = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=64, description="The `preview` that was looked at: other bookings in the way refuse it with 409."
+    ),
+]
 CLOSURE_REFUSALS = (
     errors.UnknownCourt,
     errors.BadTime,
@@ -44,6 +50,7 @@ class ClosureDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     reason: Reason = ""
     cancel_bookings: bool = False
     """Cancel, refund and notify the bookings in the way; otherwise they refuse the closure."""
+    preview: PreviewName | None = None
 
 
 class ClosureChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,6 +61,7 @@ class ClosureChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     end_ts: Moment | UnsetType = UNSET
     reason: Reason | UnsetType = UNSET
     cancel_bookings: bool = False
+    preview: PreviewName | None = None
 
 
 class ClosureView(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +80,8 @@ class AffectedBookings(msgspec.Struct, frozen=True):
     """The bookings that a closure would cancel, with whose they are."""
 
     items: list[DeskBooking]
+    preview: str
+    """Their name: a closure that is sent with it is refused if others are in the way by then."""
     next: None = None
 
 
@@ -103,7 +113,7 @@ async def preview_closure(request: Request[Any, Any, Any], data: JSONBody[Closur
     club = await club_of(request)
     require_staff(request, club.club_id)
     affected = await _closures(request).preview(club.club_id, _wanted(data))
-    return AffectedBookings(await desk_views(request, affected, club))
+    return AffectedBookings(await desk_views(request, affected, club), name_of(affected))
 
 
 @post(
@@ -180,6 +190,7 @@ async def change_closure(
         end_ts=current.interval.end.isoformat() if isinstance(data.end_ts, UnsetType) else data.end_ts,
         reason=current.reason if isinstance(data.reason, UnsetType) else data.reason,
         cancel_bookings=data.cancel_bookings,
+        preview=data.preview,
     )
     accepted = await _closures(request).change(actor, club.club_id, closure_id, wanted, version)
     closure = _closure_of(accepted)
@@ -221,6 +232,7 @@ def _wanted(data: ClosureDraft) -> WantedClosure:
         end_ts=data.end_ts,
         reason=data.reason,
         cancel_bookings=data.cancel_bookings,
+        preview=data.preview,
     )
 
 

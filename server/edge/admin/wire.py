@@ -11,6 +11,7 @@ import msgspec
 from litestar import Request, Response
 
 from server.domain.catalogue import MINUTES_PER_DAY, Catalogue, Window
+from server.domain.configuration import check_day, check_windows
 from server.domain.errors import InvalidRequest, PreconditionFailed, PreconditionRequired
 from server.edge.requests import Id, header_of, query_of
 from server.usecases.catalogue import Catalogues
@@ -191,12 +192,17 @@ Dated = Annotated[list[DatedWire], msgspec.Meta(max_length=MAX_ITEMS)]
 
 
 def dated_of(wire: Iterable[DatedWire], field: str) -> dict[date, tuple[Window, ...]]:
-    """Date → windows. Raises `InvalidRequest` for a date that is named twice."""
+    """Date → windows. Raises `InvalidRequest` for a date that is named twice, and for windows that overlap in one."""
     dated: dict[date, tuple[Window, ...]] = {}
     for index, one in enumerate(wire):
         if one.day in dated:
             raise InvalidRequest("Name each date only once.", field=f"{field}[{index}].day")
-        dated[one.day] = tuple(sorted(windows_of(one.windows, f"{field}[{index}].windows")))
+        place = f"{field}[{index}]"
+        windows = windows_of(one.windows, f"{place}.windows")
+        # Here, while they have the places that they were written in.
+        check_day(one.day, f"{place}.day")
+        check_windows(windows, f"{place}.windows")
+        dated[one.day] = tuple(sorted(windows))
     return dict(sorted(dated.items()))
 
 

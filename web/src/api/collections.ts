@@ -59,13 +59,13 @@ export const closures: Collection<Closure, ClosureDraft> = {
   },
 }
 
-/** The bookings that a closure would cancel. */
+/** The bookings that a closure would cancel, and the name that makes it cancel these and no others. */
 export const affectedQuery = (club: string, place: Pick<ClosureDraft, "court_ids" | "start_ts" | "end_ts">) =>
   queryOptions({
     queryKey: ["admin", "desk", club, "affected", place],
     queryFn: async ({ signal }) => {
-      const body = { ...place, reason: "", cancel_bookings: false }
-      return content(await api.POST("/api/admin/closures/preview", { params: { query: { club } }, body, signal })).items
+      const body = { ...place, reason: "", cancel_bookings: false, preview: null }
+      return content(await api.POST("/api/admin/closures/preview", { params: { query: { club } }, body, signal }))
     },
     staleTime: 0,
     refetchInterval: 10_000,

@@ -7,11 +7,9 @@ import type { components } from "./schema"
 
 type Schemas = components["schemas"]
 export type AdminCourt = Schemas["AdminCourt"]
-/** What a court is made of stays as it is. */
-export type CourtDraft = Omit<Schemas["CourtDraft"], "units">
+export type CourtDraft = Schemas["CourtDraft"]
 export type AdminCoach = Schemas["AdminCoach"]
-/** Single dates with other hours stay as they are. */
-export type CoachDraft = Omit<Schemas["CoachDraft"], "exceptions">
+export type CoachDraft = Schemas["CoachDraft"]
 export type Person = Schemas["AdminUser"]
 export type PersonDraft = Pick<Person, "email" | "name" | "role" | "tier" | "suspended">
 
@@ -24,8 +22,7 @@ export const adminCourts: Collection<AdminCourt, CourtDraft> = {
     )
     return courts.sort((one, other) => one.position - other.position || one.id - other.id)
   },
-  create: (club, draft) =>
-    api.POST("/api/admin/courts", { params: { query: { club } }, body: { ...draft, units: [] } }),
+  create: (club, body) => api.POST("/api/admin/courts", { params: { query: { club } }, body }),
   change: (_, item, body) => {
     const params = { path: { court_id: item.id }, header: ifMatch(item) }
     return api.PATCH("/api/admin/courts/{court_id}", { params, body })
@@ -42,8 +39,7 @@ export const adminCoaches: Collection<AdminCoach, CoachDraft> = {
     allPages<AdminCoach>(async cursor =>
       content(await api.GET("/api/admin/coaches", { params: { query: { club, ...numbered(cursor) } }, signal })),
     ),
-  create: (club, draft) =>
-    api.POST("/api/admin/coaches", { params: { query: { club } }, body: { ...draft, exceptions: [] } }),
+  create: (club, draft) => api.POST("/api/admin/coaches", { params: { query: { club } }, body: draft }),
   change: (_, item, body) => {
     const params = { path: { coach_id: item.id }, header: ifMatch(item) }
     return api.PATCH("/api/admin/coaches/{coach_id}", { params, body })

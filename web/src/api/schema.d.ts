@@ -1870,6 +1870,7 @@ export interface components {
          */
         AffectedBookings: {
             items: components["schemas"]["DeskBooking"][];
+            preview: string;
             /** @default null */
             next: null;
         };
@@ -2016,6 +2017,8 @@ export interface components {
             reason?: string;
             /** @default false */
             cancel_bookings: boolean;
+            /** @default null */
+            preview: string | null;
         };
         /**
          * ClosureDraft
@@ -2031,6 +2034,8 @@ export interface components {
             reason: string;
             /** @default false */
             cancel_bookings: boolean;
+            /** @default null */
+            preview: string | null;
         };
         /**
          * ClosurePage

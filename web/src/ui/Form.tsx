@@ -23,6 +23,7 @@ export function Form({ submit, ready = true, act, children }: Props) {
   const [beside, setBeside] = useState<readonly FieldError[]>([])
   const [busy, setBusy] = useState(false)
   const form = useRef<HTMLFormElement>(null)
+  const trouble = useRef<HTMLDivElement>(null)
 
   // Whoever cannot see the page is led to what has to be mended.
   useEffect(() => {
@@ -45,9 +46,14 @@ export function Form({ submit, ready = true, act, children }: Props) {
     }
   }
 
+  // A long form is sent from its end.
+  useEffect(() => {
+    if (error !== null) trouble.current?.scrollIntoView({ block: "nearest" })
+  }, [error])
+
   return (
     <>
-      {error !== null && <Trouble error={error} />}
+      <div ref={trouble}>{error !== null && <Trouble error={error} />}</div>
       <form ref={form} onSubmit={send}>
         {children?.(name => beside.find(({ field }) => field === name)?.detail)}
         <Button look="primary" type="submit" disabled={busy || !ready}>

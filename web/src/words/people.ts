@@ -22,6 +22,10 @@ export const courtsWords = {
   max_duration: "At most",
   start_alignment: "Begins each",
   position: "Place on the grid (the lowest is first)",
+  units: "Made of",
+  unitsHint:
+    "Courts that this one takes up together, as a large court of two small ones: what is booked on either is taken on both. None: it is a court by itself. Bookings and closures of it must be over before this is changed.",
+  partOf: (names: string) => `It is a part of ${names}, so it is not made of others itself.`,
   madeOf: (names: string) => `made of ${names}`,
   remove: "Retire",
   removeText:
@@ -37,7 +41,7 @@ export const coachesWords = {
   rate: "Rate an hour",
   hours: "Hours",
   off: "Not there",
-  dated: (count: number) => (count === 1 ? "one date is different" : `${count} dates are different`),
+  offThen: "off",
   remove: "Retire",
   removeText: "Nobody can be booked with this coach any more. This is refused while lessons are to come.",
 } as const

@@ -40,6 +40,16 @@ export const closuresWords = {
       : `The courts are closed then. ${count === 1 ? "One booking was" : `${count} bookings were`} cancelled; the mails are on their way.`,
 } as const
 
+export const datesWords = {
+  title: "Single dates",
+  text: "Off on a date, or there at other hours. On all others the week holds.",
+  none: "No date is different.",
+  date: "Date",
+  add: "Add a date",
+  remove: "As in the week again",
+  removeOf: (day: string) => `As in the week again: ${day}`,
+} as const
+
 export const hours = {
   title: "Opening hours",
   week: "The week",

@@ -9,7 +9,7 @@ import { equipmentWords, pricesWords } from "./prices"
 import { usageWords } from "./reports"
 import { rulesWords } from "./rules"
 import { screensWords } from "./screens"
-import { closuresWords, hours, listing } from "./setup"
+import { closuresWords, datesWords, hours, listing } from "./setup"
 
 export const staff = {
   menu: "Staff pages",
@@ -23,6 +23,7 @@ export const staff = {
   listing,
   closures: closuresWords,
   hours,
+  dates: datesWords,
   courts: courtsWords,
   coaches: coachesWords,
   people: peopleWords,

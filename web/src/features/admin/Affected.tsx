@@ -14,8 +14,8 @@ const says = staff.closures
 interface Props {
   readonly club: Club
   readonly draft: ClosureDraft
-  /** So many bookings are in the way, and that is on the page. */
-  readonly onKnown: (count: number) => void
+  /** So many bookings are in the way, they are on the page, and together have this name. */
+  readonly onKnown: (affected: number, preview: string) => void
 }
 
 /** Whose bookings a closure would cancel, before it does. */
@@ -29,20 +29,22 @@ export function Affected({ club, draft, onKnown }: Props) {
     ...affectedQuery(club.slug, JSON.parse(settled) as typeof place),
     enabled: whole && settled === asked,
   })
-  const count = settled === asked ? data?.length : undefined
+  const shown = settled === asked ? data : undefined
+  const count = shown?.items.length
+  const preview = shown?.preview
   const tell = useEffectEvent(onKnown)
   useEffect(() => {
-    if (count !== undefined) tell(count)
-  }, [count])
+    if (count !== undefined && preview !== undefined) tell(count, preview)
+  }, [count, preview])
   if (!whole) return <p className={styles["quiet"]}>{says.choose}</p>
   if (error) return <Trouble error={error} />
-  if (!data || count === undefined) return null
+  if (!shown || count === undefined) return null
   if (count === 0) return <Notice>{says.nobody}</Notice>
   return (
     <>
       <Notice trouble>{says.affected(count)}</Notice>
       <ul className={styles["affected"]} aria-label={says.affectedList}>
-        {data.map(booking => (
+        {shown.items.map(booking => (
           <li key={booking.id}>
             {formatSpan(booking.start_ts, booking.end_ts, club.zone)} · <Who who={booking.booker} />
           </li>

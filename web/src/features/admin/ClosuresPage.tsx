@@ -62,7 +62,15 @@ function kindOf(club: Club, courts: readonly Court[]): Kind<Closure, Draft> {
       { head: says.reason, of: ({ reason }) => reason },
     ],
     nameOf: item => `${where(item)}, ${when(item)}`,
-    empty: { court_ids: [], start_ts: "", end_ts: "", reason: "", cancel_bookings: false, affected: null },
+    empty: {
+      court_ids: [],
+      start_ts: "",
+      end_ts: "",
+      reason: "",
+      cancel_bookings: false,
+      preview: null,
+      affected: null,
+    },
     draftOf: ({ court_ids, start_ts, end_ts, reason }) => ({
       court_ids: [...court_ids],
       // Answers carry the club's own offset, so this is the club's day and time.
@@ -70,6 +78,7 @@ function kindOf(club: Club, courts: readonly Court[]): Kind<Closure, Draft> {
       end_ts: end_ts.slice(0, 16),
       reason,
       cancel_bookings: false,
+      preview: null,
       affected: null,
     }),
     Fields: given => <Fields {...given} courts={courts} />,
@@ -81,7 +90,7 @@ function kindOf(club: Club, courts: readonly Court[]): Kind<Closure, Draft> {
   }
 }
 
-/** What is sent: bookings are cancelled only if that was said before. */
+/** What is sent: bookings are cancelled only if that was said before, and only those that were shown (`preview`). */
 function bodyOf({ affected, ...draft }: Draft): ClosureDraft {
   return { ...draft, cancel_bookings: affected !== null && affected > 0 }
 }
@@ -133,7 +142,7 @@ function Fields({
         problem={problem("reason")}
         onChange={event => set({ reason: event.target.value })}
       />
-      <Affected club={club} draft={draft} onKnown={affected => set({ affected })} />
+      <Affected club={club} draft={draft} onKnown={(affected, preview) => set({ affected, preview })} />
     </>
   )
 }

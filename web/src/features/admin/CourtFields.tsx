@@ -1,6 +1,7 @@
 import type { AdminCourt, CourtDraft } from "../../api/resources"
 import { Field } from "../../ui/Field"
 import { staff } from "../../words/staff"
+import { Checks } from "./fields/Checks"
 import { Choice } from "./fields/Choice"
 import styles from "./fields/fields.module.css"
 import { Money } from "./fields/Money"
@@ -10,7 +11,14 @@ import type { Drafting } from "./Listing"
 const says = staff.courts
 
 /** The form of a court. */
-export function CourtFields({ club, draft, set, problem }: Drafting<AdminCourt, CourtDraft>) {
+export function CourtFields({
+  club,
+  draft,
+  set,
+  problem,
+  item,
+  courts,
+}: Drafting<AdminCourt, CourtDraft> & { readonly courts: readonly AdminCourt[] }) {
   return (
     <>
       <Name label={says.name} draft={draft} set={set} problem={problem} />
@@ -70,6 +78,7 @@ export function CourtFields({ club, draft, set, problem }: Drafting<AdminCourt, 
           ))}
         </div>
       </fieldset>
+      <Units draft={draft} set={set} problem={problem} item={item} courts={courts} />
       <Field
         label={says.position}
         name="position"
@@ -80,5 +89,26 @@ export function CourtFields({ club, draft, set, problem }: Drafting<AdminCourt, 
         onChange={event => set({ position: Number(event.target.value) })}
       />
     </>
+  )
+}
+
+type UnitsProps = Omit<Parameters<typeof CourtFields>[0], "club">
+
+/** The courts that this one is made of: whichever is booked, the others are not free. */
+function Units({ draft, set, problem, item, courts }: UnitsProps) {
+  const larger = courts.filter(({ units }) => item !== null && units.includes(item.id))
+  if (larger.length > 0)
+    return <p className={styles["hint"]}>{says.partOf(larger.map(({ name }) => name).join(", "))}</p>
+  const plain = courts.filter(({ id, units }) => units.length === 0 && id !== item?.id)
+  return (
+    <Checks
+      legend={says.units}
+      hint={says.unitsHint}
+      name="units"
+      choices={plain.map(({ id, name }) => ({ value: id, label: name }))}
+      chosen={draft.units ?? []}
+      problem={problem("units")}
+      onChange={units => set({ units })}
+    />
   )
 }

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query"
+import { useMemo } from "react"
 import type { Club } from "../../api/catalogue"
 import { collectionQuery } from "../../api/collections"
 import { type AdminCourt, adminCourts, type CourtDraft } from "../../api/resources"
@@ -17,7 +18,9 @@ export function CourtsPage() {
 
 function Courts({ club }: { club: Club }) {
   const { data: courts } = useQuery(collectionQuery(club.slug, adminCourts))
-  return <Listing club={club} title={says.title} kind={kindOf(club, courts ?? [])} />
+  // The same form as long as the courts are: a new one would lose what is being typed.
+  const kind = useMemo(() => kindOf(club, courts ?? []), [club, courts])
+  return <Listing club={club} title={says.title} kind={kind} />
 }
 
 function kindOf(club: Club, courts: readonly AdminCourt[]): Kind<AdminCourt, CourtDraft> {
@@ -42,9 +45,10 @@ function kindOf(club: Club, courts: readonly AdminCourt[]): Kind<AdminCourt, Cou
       max_duration: null,
       start_alignment: null,
       position: (courts.at(-1)?.position ?? 0) + 1,
+      units: [],
     },
-    draftOf: ({ id: _id, club_id: _club, version: _version, units: _units, ...draft }) => draft,
-    Fields: CourtFields,
+    draftOf: ({ id: _id, club_id: _club, version: _version, ...draft }) => draft,
+    Fields: given => <CourtFields {...given} courts={courts} />,
     says,
   }
 }

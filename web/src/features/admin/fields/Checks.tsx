@@ -1,4 +1,4 @@
-import type { ReactNode } from "react"
+import { type ReactNode, useId } from "react"
 import styles from "./fields.module.css"
 
 interface Choice<Value> {
@@ -15,12 +15,15 @@ interface Props<Value> {
   /** Whether one has to be chosen; the browser says so. */
   readonly required?: boolean
   readonly hint?: string
+  /** What has to be mended, if anything. */
+  readonly problem?: string | undefined
   readonly children?: ReactNode
 }
 
 /** Some of several things, in their order. */
 export function Checks<Value extends string | number>(props: Props<Value>) {
-  const { legend, name, choices, chosen, onChange, required = false, hint, children } = props
+  const { legend, name, choices, chosen, onChange, required = false, hint, problem, children } = props
+  const id = useId()
   return (
     <fieldset className={styles["checks"]}>
       <legend>{legend}</legend>
@@ -33,6 +36,8 @@ export function Checks<Value extends string | number>(props: Props<Value>) {
               type="checkbox"
               name={name}
               required={required && chosen.length === 0}
+              aria-invalid={problem ? true : undefined}
+              aria-describedby={problem ? id : undefined}
               checked={chosen.includes(value)}
               onChange={event =>
                 onChange(
@@ -46,6 +51,11 @@ export function Checks<Value extends string | number>(props: Props<Value>) {
           </label>
         ))}
       </div>
+      {problem && (
+        <p id={id} className={styles["problem"]}>
+          {problem}
+        </p>
+      )}
     </fieldset>
   )
 }
