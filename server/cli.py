@@ -186,6 +186,7 @@ def serve(options: argparse.Namespace) -> int:
     """Run the HTTP server; several processes are supervised, one is this very process."""
     # Imported here, as in all commands: `courtside --version` and a wrong setting answer at once.
     from server.serving import require_free_port, serve_here  # noqa: PLC0415
+    from server.sql.connection import require_database  # noqa: PLC0415
 
     env = _attached(environment())
     settings = read_settings(env)
@@ -194,6 +195,7 @@ def serve(options: argparse.Namespace) -> int:
         raise SettingsError(f"--workers is {count}; set it to 1 or more.")
     if not options.share_port:
         require_free_port(settings, patience=0)
+        asyncio.run(require_database(settings))
     os.environ.update(env)  # the application reads its settings when it is imported
     if count == 1:
         serve_here(settings, shared=options.share_port)

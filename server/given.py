@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 MIN_SECRET_BYTES = 32
 FEWEST_CHARACTERS = 8
@@ -17,6 +17,7 @@ MIN_TOKEN = 16
 _ADDRESS = re.compile(r"[^\s@<>(),;:\\\"]+@[^\s@<>(),;:\\\"/]+")
 _SERVER = re.compile(r"\[?[0-9A-Za-z._:-]+\]?")
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _PLACEHOLDER = re.compile(r"(?i)<.*>|.*(change.?me|place.?holder|your.*(secret|key)|example).*")
 
 
@@ -61,6 +62,34 @@ class Given:
             valid = False
         if not valid:
             raise SettingsError(f"{name} is not an address that begins with {schemes[0]}://; check its spelling.")
+        return raw
+
+    def postgres(self, name: str, *, optional: bool = False) -> str:
+        """An address of Postgres, with the options that concern TLS checked."""
+        raw = self.url(name, ("postgresql", "postgres"), optional=optional)
+        options = parse_qs(urlsplit(raw).query, keep_blank_values=True)
+        for mode in options.get("sslmode", ()):
+            if mode not in _SSL_MODES:
+                raise SettingsError(f"{name} has sslmode={mode}; set it to one of {', '.join(_SSL_MODES)}.")
+        _require_files(name, options, ("sslrootcert", "sslcert", "sslkey", "sslcrl"))
+        return raw
+
+    def redis(self, name: str) -> str:
+        """An address of Redis, with the options that its client takes."""
+        raw = self.url(name, ("redis", "rediss", "unix"))
+        parts = urlsplit(raw)
+        database = parts.path.strip("/")
+        if parts.scheme != "unix" and database and not _NUMBER.fullmatch(database):  # the client would take the first
+            raise SettingsError(f"{name} names the database {database!r}; those of Redis are numbers, such as 0.")
+        _require_files(name, parse_qs(parts.query), ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"))
+        # Imported here: other settings that are wrong, and `--version`, need not wait for it.
+        from redis.asyncio import ConnectionPool  # noqa: PLC0415
+        from redis.exceptions import RedisError  # noqa: PLC0415
+
+        try:
+            ConnectionPool.from_url(raw).make_connection()  # type: ignore[no-untyped-call] # it connects nothing yet
+        except (TypeError, ValueError, RedisError) as error:
+            raise SettingsError(f"{name} has an option that cannot be used ({error}).") from None
         return raw
 
     def site(self, name: str, default: str) -> str:
@@ -130,6 +159,13 @@ class Given:
         if raw and (len(raw) < MIN_TOKEN or not raw.isascii() or _PLACEHOLDER.fullmatch(raw)):
             raise SettingsError(f"{name} is too easy to guess; make one with `openssl rand -hex 16`.")
         return raw
+
+
+def _require_files(name: str, options: Mapping[str, list[str]], wanted: tuple[str, ...]) -> None:
+    for option in wanted:
+        for path in options.get(option, ()):
+            if not Path(path).is_file():
+                raise SettingsError(f"{name} has {option}={path}, and there is no such file.")
 
 
 def split_host(written: str) -> tuple[str, int | None]:

@@ -21,7 +21,6 @@ from server.given import SettingsError as SettingsError  # noqa: PLC0414 - who r
 MAX_SECRET_FILE = 64 * 1024
 JWT_ALGORITHMS = ("HS256", "HS384", "HS512")
 MOST_DAYS = 36_500
-POSTGRES = ("postgresql", "postgres")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("auto", "json", "pretty")
 ACCESS_LOGS = ("all", "changes", "off")
@@ -181,8 +180,8 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
     if debug and not is_loopback(host):
         raise SettingsError(f"DEBUG is true while HOST is {host!r}, which others can reach; set DEBUG to false.")
     return Settings(
-        database_url=given.url("DATABASE_URL", POSTGRES),
-        redis_url=given.url("REDIS_URL", ("redis", "rediss", "unix")),
+        database_url=given.postgres("DATABASE_URL"),
+        redis_url=given.redis("REDIS_URL"),
         jwt_secret=given.key("JWT_SECRET"),
         jwt_secret_previous=given.key("JWT_SECRET_PREVIOUS", optional=True),
         db_pool_size=given.number("DB_POOL_SIZE", 10, 1, 1000),
@@ -229,7 +228,7 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         backup_dir=Path(given.text("BACKUP_DIR", str(home / "backups"))).expanduser().absolute(),
         backup_keep_days=given.number("BACKUP_KEEP_DAYS", 30, 1, 3650),
         backup_s3_url=given.url("BACKUP_S3_URL", ("s3",), optional=True),
-        backup_database_url=given.url("BACKUP_DATABASE_URL", POSTGRES, optional=True),
+        backup_database_url=given.postgres("BACKUP_DATABASE_URL", optional=True),
     )
 
 

@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
 import pytest
 
 from server import __version__, cli
+from server.embedded.process import free_port
 from server.settings import Settings
 from tests.processes import all_end, first_line, lasting_port, processes_of
 
@@ -108,6 +110,20 @@ def test_a_database_out_of_reach_is_one_sentence(tmp_path: Path) -> None:
     done = courtside(tmp_path, "create-admin", "boss@example.com", stdin="long enough to be good\n", **SERVERS)
     assert done.returncode == cli.FAILED
     assert "The database is out of reach" in one_sentence(done)
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
+def test_a_database_that_lets_nobody_in_is_one_sentence(tmp_path: Path, settings: Settings, command: str) -> None:
+    """The first thing that goes wrong with a server that is given: another password, name or option."""
+    parts = urlsplit(settings.database_url)
+    wrong = parts._replace(netloc=f"nobody:wrong@{parts.hostname}:{parts.port}")
+    for address in (wrong, parts._replace(path="/nothing"), parts._replace(query="pool=3")):
+        if address is not wrong and command == "worker":
+            continue  # the same way as the first
+        env = SERVERS | {"DATABASE_URL": urlunsplit(address), "PORT": str(free_port())}
+        done = courtside(tmp_path, command, COURTSIDE_HOME=str(tmp_path / "home"), **env)
+        assert done.returncode == cli.CANNOT, done.stderr
+        assert "DATABASE_URL opens no database" in one_sentence(done)
 
 
 def test_the_doctor_says_what_is_out_of_reach_and_what_to_do(tmp_path: Path) -> None:

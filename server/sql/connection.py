@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from time import perf_counter
 from typing import TypeAlias, cast
 
@@ -41,8 +41,18 @@ OUT_OF_REACH: tuple[type[Exception], ...] = (
 )
 """The database cannot be reached or has just gone. After a COMMIT was sent, this says nothing about its outcome."""
 
-NOT_TO_BE_HAD: tuple[type[Exception], ...] = (*OUT_OF_REACH, asyncpg.InterfaceError)
-"""Out of reach, or the pool is closing."""
+LOCKED_OUT: tuple[type[Exception], ...] = (
+    asyncpg.InvalidAuthorizationSpecificationError,  # also a wrong password
+    asyncpg.InvalidCatalogNameError,
+)
+"""The server answers and lets nobody in: a password was changed, or a database was renamed, or never was."""
+WRONG_ADDRESS: tuple[type[Exception], ...] = (
+    *LOCKED_OUT,
+    asyncpg.UndefinedObjectError,  # an option that neither asyncpg nor Postgres knows
+    asyncpg.ClientConfigurationError,
+)
+NOT_TO_BE_HAD: tuple[type[Exception], ...] = (*OUT_OF_REACH, *LOCKED_OUT, asyncpg.InterfaceError)
+"""Out of reach, locked out, or the pool is closing."""
 
 JSONB_VERSION = b"\x01"
 BACKEND_PID = "SELECT pg_backend_pid()"
@@ -60,6 +70,27 @@ def session_settings(settings: Settings) -> dict[str, str]:
     }
 
 
+@contextmanager
+def address_is_right() -> Iterator[None]:
+    """Raise `SettingsError` where connecting shows that DATABASE_URL leads nowhere, whatever the time."""
+    try:
+        yield
+    except WRONG_ADDRESS as error:
+        raise SettingsError(
+            f"DATABASE_URL opens no database ({error}); check its user, password, name and options."
+        ) from error
+
+
+async def require_database(settings: Settings) -> None:
+    """Raise `SettingsError` if DATABASE_URL or DB_POOLER can never work as they are; a server that is away may come."""
+    with suppress(*OUT_OF_REACH), address_is_right():
+        if settings.db_pooler == "none":
+            await refuse_transaction_pooler(settings)
+        else:
+            conn = await asyncpg.connect(settings.database_url, statement_cache_size=0, timeout=CONNECT_TIMEOUT)
+            await conn.close(timeout=CONNECT_TIMEOUT)
+
+
 async def create_pool(
     settings: Settings, *, size: int | None = None, lazy: bool = False
 ) -> asyncpg.Pool[asyncpg.Record]:
@@ -69,9 +100,14 @@ async def create_pool(
     `jsonb[]` that is itself a list has to go in encoded, as `msgspec.Raw`: asyncpg takes lists in a list for one
     array of two dimensions.
 
-    Raises `SettingsError` if a transaction pooler stands in between and DB_POOLER is `none`, and one of
-    `OUT_OF_REACH` if there is no database.
+    Raises `SettingsError` if a transaction pooler stands in between and DB_POOLER is `none`, or if the server lets
+    nobody in, and one of `OUT_OF_REACH` if there is no server.
     """
+    with address_is_right():
+        return await _create_pool(settings, size, lazy=lazy)
+
+
+async def _create_pool(settings: Settings, size: int | None, *, lazy: bool) -> asyncpg.Pool[asyncpg.Record]:
     most = size or settings.db_pool_size
     pooled = settings.db_pooler == "transaction"
     if not pooled and not lazy:

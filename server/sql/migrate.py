@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 from server.settings import Settings
-from server.sql.connection import CONNECT_TIMEOUT, OUT_OF_REACH, session_settings
+from server.sql.connection import CONNECT_TIMEOUT, OUT_OF_REACH, address_is_right, session_settings
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 WAIT = 60.0
@@ -109,7 +109,8 @@ async def _connect(url: str, wait: float, say: Callable[[str], None]) -> asyncpg
     told = False
     while True:
         try:
-            return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT, statement_cache_size=0)
+            with address_is_right():
+                return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT, statement_cache_size=0)
         except OUT_OF_REACH as error:
             if time.monotonic() >= deadline:
                 reason = str(error) or type(error).__name__

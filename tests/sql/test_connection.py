@@ -21,6 +21,7 @@ from server.sql.connection import (
     Connection,
     acquire,
     create_pool,
+    require_database,
 )
 from tests.sql.pooler import transaction_pooler
 
@@ -162,6 +163,24 @@ async def test_a_mistake_of_the_borrower_is_not_taken_for_a_lost_connection(plai
 async def test_a_server_that_is_away_is_out_of_reach(plain: Settings) -> None:
     with pytest.raises(OUT_OF_REACH):
         await create_pool(replace(plain, database_url="postgresql://a:b@127.0.0.1:1/c"))
+
+
+async def test_a_database_that_lets_nobody_in_is_a_wrong_setting_at_the_start_and_unavailable_later(
+    plain: Settings,
+) -> None:
+    for url in (plain.database_url + "_gone", f"{plain.database_url}?pool=3"):
+        for trying in (create_pool, require_database):
+            with pytest.raises(SettingsError, match="DATABASE_URL opens no database"):
+                await trying(replace(plain, database_url=url))
+    pool = await create_pool(replace(plain, database_url=plain.database_url + "_gone"), lazy=True)
+    with pytest.raises(Unavailable):
+        async with acquire(pool):
+            pass
+    await pool.close()
+
+
+async def test_a_server_that_is_away_may_come_back(plain: Settings) -> None:
+    await require_database(replace(plain, database_url="postgresql://a:b@127.0.0.1:1/c"))
 
 
 async def test_a_transaction_pooler_is_refused_when_the_setting_says_that_there_is_none(plain: Settings) -> None:
