@@ -22,6 +22,7 @@ WAIT = 60.0
 PAUSE = 0.25
 ATTEMPTS = 10
 LOCK_NOT_AVAILABLE = "55P03"
+INSUFFICIENT_PRIVILEGE = "42501"
 
 LOCK_ROLE = "SELECT pg_advisory_xact_lock(hashtextextended('courtside role', 0))"
 FETCH_SCHEMA_REVISION = "SELECT version_num FROM alembic_version"
@@ -75,7 +76,8 @@ def migrate(settings: Settings, *, wait: float = WAIT, say: Callable[[str], None
     version can be rolled out again. Blocks and runs an event loop of its own: call it where none runs. `say` is
     told, in a sentence, what takes time.
 
-    Raises `MigrationError` if the database does not answer in time or a table stays in use.
+    Raises `MigrationError` if the database does not answer in time, a table stays in use or the role may not make tables,
+    and `SettingsError` if the server lets nobody in.
     """
     revision = asyncio.run(_prepare(settings, wait, say))
     if revision is not None and is_schema_ready(revision):
@@ -84,7 +86,13 @@ def migrate(settings: Settings, *, wait: float = WAIT, say: Callable[[str], None
         try:
             command.upgrade(alembic_config(settings), "head")
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            code = getattr(error.orig, "sqlstate", None)
+            if code == INSUFFICIENT_PRIVILEGE:  # since Postgres 15 not everybody may make tables in `public`
+                raise MigrationError(
+                    f"The role of DATABASE_URL may not make what is needed ({getattr(error.orig, '__cause__', None)});"
+                    " make it the owner of its database."
+                ) from error
+            if code != LOCK_NOT_AVAILABLE:
                 raise
             say(f"A table is in use by a long transaction; trying again ({attempt + 1} of {ATTEMPTS}).")
         else:

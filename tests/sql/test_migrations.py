@@ -130,6 +130,13 @@ def test_a_database_that_does_not_answer_is_said_in_a_sentence(empty: Settings) 
     assert said == ["Waiting up to 0.1 seconds for the database …"]
 
 
+def test_a_role_that_may_make_no_tables_is_said_in_a_sentence(empty: Settings) -> None:
+    """As on a Postgres 15 where the database belongs to somebody else."""
+    as_guest = replace(empty, database_url=f"{empty.database_url}?role=pg_read_all_data")
+    with pytest.raises(MigrationError, match=r"permission denied for schema public.*owner of its database\.$"):
+        migrate(as_guest)
+
+
 def test_a_newer_database_is_left_as_it_is(empty: Settings) -> None:
     migrate(empty)
     ask(empty.database_url, "UPDATE alembic_version SET version_num = '9999' RETURNING 1")
