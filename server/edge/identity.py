@@ -95,6 +95,7 @@ class IdentityMiddleware:
                     _check_cookie(scope, claims)
                 state["identity"] = identity
                 state["claims"] = claims
+            await _see_own_clubs(scope, identities)
         except Refusal as refusal:
             state["auth_error"] = refusal
             state["stale_cookie"] = by_cookie and isinstance(refusal, Unauthenticated)
@@ -145,6 +146,13 @@ async def _owner_of(scope: Scope, key: bytes, identities: Identities) -> Identit
         raise Forbidden(f"This API key lacks the scope {needed}.")
     identity = await identities.of(known.user_id)
     return identity if needed in OF_STAFF or "staff" in known.scopes else identity.as_player()
+
+
+async def _see_own_clubs(scope: Scope, identities: Identities) -> None:
+    """Whoever founds clubs has a say in one from its first moment, also where another process has made it."""
+    identity: Identity | None = scope["state"]["identity"]
+    if identity is not None and identity.may_found_clubs and scope["path_template"].startswith("/api/admin/"):
+        scope["state"]["identity"] = await identities.now(identity.user_id)
 
 
 def _method(scope: Scope) -> str:

@@ -150,6 +150,11 @@ class Identities:
             raise bad_token()
         return known.identity
 
+    async def now(self, user_id: int) -> Identity:
+        """As `of`, and never older than this call."""
+        self.forget(user_id)
+        return await self.of(user_id)
+
     def forget(self, user_id: int) -> None:
         """Drop what is known of a user, because this process just changed it: the next request reads it anew."""
         self._known.pop(user_id, None)

@@ -8,8 +8,10 @@ import httpx
 import pytest
 
 from server.context import Context
+from server.settings import Settings
 from server.usecases import accounts
 from server.usecases.seed import seed_demo
+from tests.edge.conftest import StartApp
 from tests.edge.staff import Json, Person, log_in, problem
 
 COURT: Json = {"name": "New", "kind": "squash", "indoor": True, "base_rate": 1500}
@@ -30,6 +32,16 @@ async def staff(client: httpx.AsyncClient, demo: None) -> Person:
 @pytest.fixture
 async def admin(client: httpx.AsyncClient, demo: None) -> Person:
     return await log_in(client, "admin@courtside.example")
+
+
+async def test_who_founds_a_club_has_a_say_in_it_at_once_in_every_process(
+    start_app: StartApp, settings: Settings, demo: None
+) -> None:
+    one, other = [await log_in(await start_app(settings), "admin@courtside.example") for _ in range(2)]
+    assert (await other.ask("GET", "/api/admin/clubs")).status_code == 200  # it remembers who that is
+    await one.make("/api/admin/clubs", CLUB)
+    answer = await other.ask("POST", "/api/admin/courts?club=hillside", COURT)
+    assert answer.status_code == 201, answer.text
 
 
 async def test_an_empty_database_becomes_a_bookable_club_through_the_api(
