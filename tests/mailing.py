@@ -20,7 +20,9 @@ from uuid import UUID, uuid4
 import asyncpg
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
+from server.context import Context
 from server.sql.outbox import insert_outbox
+from server.usecases import notifications, post
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -53,8 +55,12 @@ class MailServer:
         self.answer = ACCEPTED
         """The answer to the recipient's address."""
         self.data_answer = ACCEPTED
+        self.check_answer: str | None = ACCEPTED
+        """To whoever asks whether it is still there; None: it says nothing."""
         self.drop_after_data = False
         self.data_seen = 0
+        self.connections: list[asyncio.Transport] = []
+        """All that were ever opened."""
         self.hangs_at: Stage | None = None
         """It answers nothing from there on, in connections that get so far."""
         self.hangs_for: str | None = None
@@ -71,6 +77,11 @@ class MailServer:
         if self.answer == ACCEPTED:
             envelope.rcpt_tos.append(address)
         return self.answer
+
+    async def handle_RSET(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if self.check_answer is None:
+            await self.hang()
+        return str(self.check_answer)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         self.data_seen += 1
@@ -112,6 +123,9 @@ async def mail_server(
     class Protocol(SMTP):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             open_transports.add(transport)
+            assert isinstance(transport, asyncio.Transport)
+            if transport.get_extra_info("sslcontext") is None:  # else it is the same, from STARTTLS on
+                handler.connections.append(transport)
             super().connection_made(transport)
 
         async def push(self, status: Any) -> None:
@@ -279,3 +293,9 @@ async def until(condition: Callable[[], Awaitable[object]], *, patience: float =
     async with asyncio.timeout(patience):
         while not await condition():  # noqa: ASYNC110 - another process sets no event of ours
             await asyncio.sleep(0.01)
+
+
+async def deliver_due(context: Context, *, patience: post.Patience = post.PATIENCE, **more: Any) -> int:
+    """One sweep, over connections of its own."""
+    async with notifications.open_ways_out(context.settings, patience) as ways_out:
+        return await notifications.deliver_due(context, ways_out, **more)

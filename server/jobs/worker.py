@@ -38,7 +38,7 @@ from server.usecases.bookings import Bookings
 from server.usecases.catalogue import Catalogues
 from server.usecases.desk import Desks
 from server.usecases.housekeeping import clear_away, forget_people
-from server.usecases.notifications import deliver_due
+from server.usecases.notifications import deliver_due, open_ways_out
 from server.usecases.overlooked import look_after_the_line
 from server.usecases.privacy import Erasure
 from server.usecases.promotion import work_off_due
@@ -183,12 +183,13 @@ async def promote(context: Context, desks: Desks, signals: Signals) -> None:
 
 async def sweep(context: Context, signals: Signals) -> None:
     """Deliver what is due, then look again when woken, or else every `SWEEP_INTERVAL` seconds."""
-    while not signals.stopping.is_set():
-        signals.due.clear()
-        signals.beat("mails")
-        taken = await deliver_due(context, limit=BATCH, stopping=signals.stopping.is_set)
-        if taken < BATCH and not signals.stopping.is_set():
-            await _idle(signals.due, SWEEP_INTERVAL)
+    async with open_ways_out(context.settings) as ways_out:
+        while not signals.stopping.is_set():
+            signals.due.clear()
+            signals.beat("mails")
+            taken = await deliver_due(context, ways_out, limit=BATCH, stopping=signals.stopping.is_set)
+            if taken < BATCH and not signals.stopping.is_set():
+                await _idle(signals.due, SWEEP_INTERVAL)
 
 
 async def remind(context: Context, signals: Signals) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -81,12 +81,24 @@ class Due(NamedTuple):
     """The loop's time when it was leased."""
 
 
+@asynccontextmanager
+async def open_ways_out(
+    settings: Settings, patience: post.Patience = post.PATIENCE
+) -> AsyncIterator[Sequence[post.Post]]:
+    """As many ways out as send at once. What they open stays open from one sweep to the next, for a while."""
+    opened = [post.open_post(settings, patience) for _ in range(MOST_CONNECTIONS)]
+    try:
+        yield opened
+    finally:
+        await asyncio.gather(*(way_out.close() for way_out in opened))
+
+
 async def deliver_due(
     context: Context,
+    ways_out: Sequence[post.Post],
     *,
     limit: int,
     stopping: Callable[[], bool] = lambda: False,
-    patience: post.Patience = post.PATIENCE,
     pace: Pace = PACE,
 ) -> int:
     """Deliver up to `limit` mails that are due; returns how many rows were taken up.
@@ -95,7 +107,6 @@ async def deliver_due(
     rest is given back then. Raises what the database raises; the rows are due again when their lease ends.
     """
     taken = 0
-    ways_out = [post.open_post(context.settings, patience) for _ in range(MOST_CONNECTIONS)]
     try:
         while taken < limit:
             delivery = Delivery(context, limit - taken, stopping, pace)
@@ -104,7 +115,7 @@ async def deliver_due(
             if not (done and delivery.late):
                 break
     finally:
-        await asyncio.gather(*(way_out.close() for way_out in ways_out))
+        await asyncio.gather(*(way_out.rest() for way_out in ways_out))
     return taken
 
 

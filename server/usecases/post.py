@@ -42,10 +42,18 @@ class Patience:
     """For each of its answers."""
     mail: float = 40.0
     """For one mail, connecting included."""
+    check: float = 2.0
+    """For saying that it is still there."""
     farewell: float = 2.0
 
 
 PATIENCE = Patience()
+KEPT = 15.0
+"""Seconds for which a connection with nothing to do is kept. Bookings come together; servers want their places back."""
+UNCHECKED = 1.0
+"""Seconds after its last answer within which a server is taken to be there."""
+MAILS_A_CONNECTION = 100
+"""After so many a connection is given back between two sweeps; some servers take no more."""
 
 
 class Undelivered(Exception):
@@ -80,6 +88,9 @@ class Post(Protocol):
 
     async def send(self, message: Message) -> None:
         """Hand one mail over. Raises `Undelivered`; when cancelled, `Dropped` if it was certainly not sent."""
+
+    async def rest(self) -> None:
+        """Nothing is to be sent at the moment: let go of what was not needed for long."""
 
     async def close(self) -> None:
         """Let go of what was opened."""
@@ -140,17 +151,24 @@ class FolderPost:
             file.write(content)
         part.replace(self._folder / name)
 
+    async def rest(self) -> None:
+        """Nothing is open between mails."""
+
     async def close(self) -> None:
         """Nothing is open between mails."""
 
 
 class SmtpPost:
-    """Sends over one SMTP connection, opened at the first mail and again after a failure."""
+    """Sends over one SMTP connection: opened at the first mail and again after a failure, kept while mails come."""
 
     def __init__(self, settings: Settings, patience: Patience = PATIENCE) -> None:
         self._settings = settings
         self._patience = patience
         self._client: aiosmtplib.SMTP | None = None
+        self._sent = 0
+        """Mails that this connection has taken."""
+        self._heard = 0.0
+        """When its server last answered, by the loop's clock."""
 
     async def send(self, message: Message) -> None:
         handed_over = False
@@ -168,6 +186,8 @@ class SmtpPost:
                 _expect(GO_ON, await client.execute_command(b"DATA"))
                 handed_over = True
                 _expect(OKAY, await self._hand_over(client, message.content))
+                self._sent += 1
+                self._heard = asyncio.get_running_loop().time()
         except Undelivered:
             raise
         except aiosmtplib.SMTPResponseException as error:
@@ -202,8 +222,10 @@ class SmtpPost:
         await self.close()
 
     async def _connected(self) -> aiosmtplib.SMTP:
-        if self._client is not None and self._client.is_connected:
-            return self._client
+        if self._client is not None:
+            if await self._is_there(self._client):
+                return self._client
+            self._drop()
         settings = self._settings
         at_home = is_loopback(settings.smtp_host)
         wrapped = settings.smtp_port == TLS_FROM_THE_START_PORT
@@ -225,7 +247,29 @@ class SmtpPost:
             # A refusal of us, not of this mail: a wrong password must not park a day's mails.
             self._drop()
             raise Unreachable(f"{type(error).__name__}: {error.code} {error.message}") from None
+        self._sent, self._heard = 0, asyncio.get_running_loop().time()
         return self._client
+
+    async def _is_there(self, client: aiosmtplib.SMTP) -> bool:
+        """Whether the server at the other end of a kept connection is. Asked before a mail is begun: then nothing of it
+        can have been sent, and it goes over a new connection at once.
+        """
+        if not client.is_connected:
+            return False
+        if asyncio.get_running_loop().time() - self._heard < UNCHECKED:
+            return True
+        try:
+            answer = await client.execute_command(b"RSET", timeout=self._patience.check)
+        except (aiosmtplib.SMTPException, OSError):
+            return False
+        return answer.code // 100 == OKAY
+
+    async def rest(self) -> None:
+        """Close a connection that had nothing to do for `KEPT` seconds, or has taken its share of mails."""
+        if self._client is not None and (
+            self._sent >= MAILS_A_CONNECTION or asyncio.get_running_loop().time() - self._heard >= KEPT
+        ):
+            await self.close()
 
     async def close(self) -> None:
         if self._client is None:

@@ -3,7 +3,8 @@
 Bare are two loops over as many connections that do nothing else, one mail after another on each. One hands aiosmtplib a
 message (`send_message` of an `EmailMessage` with the parts of ours, made beforehand), as the library is used: it folds and
 encodes the message for each sending, as a mail to somebody else would need. The other hands it bytes that are ready
-(`sendmail`), always the same: what SMTP itself costs.
+(`sendmail`), always the same: what SMTP itself costs. Mails that come one by one are sent over a connection that is kept,
+and, beside it, each over a new one; the sink knows neither TLS nor passwords, which cost a new one the most.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from functools import partial
 from pathlib import Path
 
 import aiosmtplib
@@ -28,7 +30,7 @@ from server.context import Context
 from server.logs import configure_logging
 from server.settings import Settings
 from server.sql.connection import create_pool
-from server.usecases.notifications import MOST_CONNECTIONS, deliver_due
+from server.usecases.notifications import MOST_CONNECTIONS, deliver_due, open_ways_out
 from tests.bench.parts import Pace
 from tests.bench.report import Report
 from tests.bench.stack import Stack, execute
@@ -55,6 +57,8 @@ def run(stack: Stack, pace: Pace, report: Report) -> None:
     """Every round all send as many mails of the same parts over as many connections, to the same sink."""
     messages = report.compare("mails", "from the outbox", "aiosmtplib send_message, made before", "/s", at_least=0.7)
     ready = report.compare("mails", "from the outbox", "aiosmtplib sendmail, ready bytes", "/s")
+    kept = report.compare("mails one by one", "over a kept connection", "each over a new one", "/s")
+    single = min(pace.mails, 200)
     url = stack.copy("mails")
     asyncio.run(execute(url, BOOK.replace("$1", str(pace.mails))))
     with sink() as port:
@@ -74,7 +78,12 @@ def run(stack: Stack, pace: Pace, report: Report) -> None:
                     ours = await _rate(pace.mails, lambda: _ours(context, pace.mails))
                     by_message = await _rate(pace.mails, lambda: _bare(port, message, pace.mails))
                     by_bytes = await _rate(pace.mails, lambda: _bare(port, content, pace.mails))
+                    each_way = []
+                    for is_kept in (True, False):
+                        await pool.execute(f"{PUT_OUT} LIMIT {single}")
+                        each_way.append(await _rate(single, partial(_one_by_one, context, single, kept=is_kept)))
                     if number or not pace.warm_up:
+                        kept.add(*each_way)
                         messages.add(ours, by_message)
                         ready.add(ours, by_bytes)
                 left = await pool.fetchval("SELECT count(*) FROM outbox WHERE done_at IS NULL")
@@ -90,8 +99,21 @@ async def _rate(mails: int, send: Callable[[], Awaitable[None]]) -> float:
 
 
 async def _ours(context: Context, mails: int) -> None:
-    if await deliver_due(context, limit=mails) != mails:
-        raise RuntimeError("The worker did not find all mails.")
+    async with open_ways_out(context.settings) as ways_out:
+        if await deliver_due(context, ways_out, limit=mails) != mails:
+            raise RuntimeError("The worker did not find all mails.")
+
+
+async def _one_by_one(context: Context, mails: int, *, kept: bool) -> None:
+    """Each mail by itself in a sweep of its own; `kept`: over the connection of the one before."""
+    async with AsyncExitStack() as stack:
+        ways_out = await stack.enter_async_context(open_ways_out(context.settings))
+        for _ in range(mails):
+            if not kept:
+                await stack.aclose()
+                ways_out = await stack.enter_async_context(open_ways_out(context.settings))
+            if await deliver_due(context, ways_out, limit=1) != 1:
+                raise RuntimeError("The worker did not find a mail.")
 
 
 async def _bare(port: int, mail: EmailMessage | bytes, mails: int) -> None:
@@ -128,9 +150,9 @@ def _as_message(content: bytes) -> EmailMessage:
 async def _sample(context: Context, folder: Path) -> bytes:
     """A mail as the worker sends it."""
     await context.pool.execute(PUT_OUT + " LIMIT 1")
-    await deliver_due(
-        replace(context, settings=replace(context.settings, smtp_host="", courtside_home=folder)), limit=1
-    )
+    in_files = replace(context, settings=replace(context.settings, smtp_host="", courtside_home=folder))
+    async with open_ways_out(in_files.settings) as ways_out:
+        await deliver_due(in_files, ways_out, limit=1)
     (written,) = (folder / "mail").iterdir()
     return written.read_bytes()
 

@@ -12,13 +12,13 @@ from litestar import Litestar
 
 from server.sql.schema import metadata
 from server.usecases.housekeeping import clear_away, forget_people
-from server.usecases.notifications import deliver_due
 from server.usecases.privacy import Erasure
 from server.usecases.seed import DEMO_PASSWORD
 from tests.conftest import FrozenClock
 from tests.edge.demo import People, booked, slot
 from tests.edge.staff import Person, log_in, problem
 from tests.edge.test_totp import enrol
+from tests.mailing import deliver_due
 
 EMAIL = "player@courtside.example"
 NAME = "Pia Player"

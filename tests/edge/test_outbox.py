@@ -6,9 +6,8 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from server.usecases.notifications import deliver_due
 from tests.edge.demo import People
-from tests.mailing import mails_in, text_of
+from tests.mailing import deliver_due, mails_in, text_of
 
 EMAIL = "new@example.org"
 

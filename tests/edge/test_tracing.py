@@ -18,11 +18,11 @@ from server import tracing
 from server.app import create_app
 from server.context import Context
 from server.settings import Settings, SettingsError
-from server.usecases.notifications import deliver_due
 from server.usecases.promotion import work_off_due
 from tests.conftest import BASE_SETTINGS, FrozenClock
 from tests.edge.demo import Demo, People, booked, slot
 from tests.edge.serving import client_of, running
+from tests.mailing import deliver_due
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"

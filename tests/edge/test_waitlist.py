@@ -10,11 +10,10 @@ import pytest
 from litestar import Litestar
 
 from server.usecases.desk import Desks
-from server.usecases.notifications import deliver_due
 from server.usecases.promotion import work_off_due
 from tests.conftest import FrozenClock
 from tests.edge.demo import Json, People, booked, new_key, row_of, slot
-from tests.mailing import mails_in, text_of
+from tests.mailing import deliver_due, mails_in, text_of
 
 
 @pytest.fixture

@@ -42,6 +42,10 @@ class Order:
     """Mails that are leased together."""
     marked: int = 8
     """Mails that are marked together."""
+    sweeps: int = 1
+    """Rounds of deliveries over the same connections; of more than one, each has one mail."""
+    kept: float = 15.0
+    """Seconds for which a connection with nothing to do is kept."""
     lock_timeout_ms: int = 2000
     deadly: str = ""
 
@@ -234,9 +238,10 @@ async def work(order: Order) -> None:
     from server.context import Context  # noqa: PLC0415
     from server.settings import Settings  # noqa: PLC0415
     from server.sql.connection import create_pool  # noqa: PLC0415
+    from server.usecases import post  # noqa: PLC0415
     from server.usecases.catalogue import Catalogues  # noqa: PLC0415
     from server.usecases.desk import Desks  # noqa: PLC0415
-    from server.usecases.notifications import Pace, deliver_due  # noqa: PLC0415
+    from server.usecases.notifications import Pace, deliver_due, open_ways_out  # noqa: PLC0415
     from server.usecases.promotion import work_off_due  # noqa: PLC0415
 
     settings = Settings(
@@ -254,7 +259,12 @@ async def work(order: Order) -> None:
             if order.job == "promotion":
                 await work_off_due(context, Desks(context, Catalogues(context)), limit=20)
             else:
-                await deliver_due(context, limit=20, pace=Pace(leased=order.leased, marked=order.marked))
+                if order.sweeps > 1:
+                    post.UNCHECKED, post.KEPT = 0.0, order.kept
+                pace = Pace(leased=order.leased, marked=order.marked)
+                async with open_ways_out(settings) as ways_out:
+                    for _ in range(order.sweeps):
+                        await deliver_due(context, ways_out, limit=20 if order.sweeps == 1 else 1, pace=pace)
 
         await asyncio.create_task(job())
         print_and_end(list(Points.passed), list(Points.unlisted))

@@ -12,9 +12,19 @@ import pytest
 from server.context import Context
 from server.jobs import worker
 from server.jobs.signals import Signals
-from server.usecases.notifications import deliver_due
 from server.usecases.post import Patience
-from tests.mailing import MailServer, Pool, Stage, add_person, mail_server, make_due, put_out, row_of, until
+from tests.mailing import (
+    MailServer,
+    Pool,
+    Stage,
+    add_person,
+    deliver_due,
+    mail_server,
+    make_due,
+    put_out,
+    row_of,
+    until,
+)
 
 TOKEN = "sEcReT-token_0123456789abcdefghijklmnop"
 UNKNOWN = {Stage.CONTENT, Stage.END}

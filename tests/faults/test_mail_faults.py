@@ -15,7 +15,7 @@ import pytest
 
 from server.context import Context
 from server.embedded.process import free_port
-from server.usecases.notifications import MAX_ATTEMPTS, MAX_UNKNOWN, deliver_due
+from server.usecases.notifications import MAX_ATTEMPTS, MAX_UNKNOWN
 from tests.conftest import MORNING
 from tests.faults.conftest import RunUntil
 from tests.faults.failpoints import Order, Said, edges, sites_of, telling
@@ -24,6 +24,7 @@ from tests.mailing import (
     MailServer,
     add_booking,
     add_person,
+    deliver_due,
     mail_server,
     mails_in,
     make_due,
@@ -53,6 +54,8 @@ class Case:
     mails: int = 1
     leased: int = 32
     marked: int = 8
+    sweeps: int = 1
+    kept: float = 15.0
     delivered: bool = True
     """Whether the mail is there in the end, once the server takes everything."""
 
@@ -61,6 +64,8 @@ CASES = {
     "accepted": Case(),
     "accepted, over TLS, and marked at once": Case(tls=True, marked=1),
     "about the waitlist": Case(waits=True),
+    "over a connection that was kept": Case(mails=2, sweeps=2),
+    "over a new one, because the first had nothing to do": Case(mails=2, sweeps=2, kept=0.0),
     "a file": Case(folder=True),
     "refused for now": Case(answer="451 later"),
     "refused for now, for the last time": Case(answer="451 later", attempts=MAX_ATTEMPTS - 1, delivered=False),
@@ -139,6 +144,7 @@ def order(context: Context, server: MailServer, case: Case, deadly: str) -> Orde
     return Order(
         "delivery", settings.database_url, settings.redis_url, str(settings.courtside_home),
         context.clock().isoformat(), smtp_port=port, deadly=deadly, leased=case.leased, marked=case.marked,
+        sweeps=case.sweeps, kept=case.kept,
     )  # fmt: skip
 
 

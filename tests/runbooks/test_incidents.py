@@ -25,7 +25,6 @@ from server.recovery.backup import take_backup
 from server.recovery.programs import RecoveryError
 from server.settings import Settings
 from server.sql.connection import create_pool
-from server.usecases.notifications import deliver_due
 from server.usecases.seed import DEMO_PASSWORD, seed_demo
 from server.usecases.totp import begin_enrolment
 from tests.blocks import ROOT, Blocks
@@ -35,7 +34,7 @@ from tests.house import local, open_house
 from tests.live.conftest import QUICK
 from tests.live.conftest import StartServer as StartLive
 from tests.live.conftest import start as start  # noqa: PLC0414 - a fixture
-from tests.mailing import add_booking, add_person, mail_server, make_due, put_out
+from tests.mailing import add_booking, add_person, deliver_due, mail_server, make_due, put_out
 from tests.recovery.conftest import PROGRAMS
 from tests.runbooks.conftest import RunBlock, rows
 

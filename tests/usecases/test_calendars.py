@@ -5,10 +5,9 @@ from __future__ import annotations
 from email.message import EmailMessage
 
 from server.context import Context
-from server.usecases.notifications import deliver_due
 from server.usecases.wishes import Change
 from tests.house import DAY, open_house
-from tests.mailing import mails_in
+from tests.mailing import deliver_due, mails_in
 
 
 def entry_in(message: EmailMessage) -> dict[str, str]:

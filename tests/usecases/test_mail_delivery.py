@@ -11,11 +11,12 @@ import pytest
 
 from server.context import Context
 from server.usecases import post
-from server.usecases.notifications import deliver_due, wait_after
+from server.usecases.notifications import wait_after
 from tests.mailing import (
     MailServer,
     add_booking,
     add_person,
+    deliver_due,
     mail_server,
     mails_in,
     make_due,

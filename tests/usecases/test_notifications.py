@@ -8,16 +8,7 @@ import pytest
 from server.context import Context
 from server.domain.money import format_money
 from server.usecases import mail
-from server.usecases.notifications import deliver_due
-from tests.mailing import (
-    add_booking,
-    add_person,
-    html_of,
-    mails_in,
-    put_out,
-    row_of,
-    text_of,
-)
+from tests.mailing import add_booking, add_person, deliver_due, html_of, mails_in, put_out, row_of, text_of
 
 TOKEN = "sEcReT-token_0123456789abcdefghijklmnop"
 START = datetime(2031, 6, 3, 18, 0, tzinfo=UTC)

@@ -7,12 +7,11 @@ import pytest
 
 from server.context import Context
 from server.domain.errors import InvalidRequest
-from server.usecases.notifications import deliver_due
 from server.usecases.reminders import choose_reminders, put_out_reminders
 from server.usecases.wishes import Change
 from tests.conftest import FrozenClock
 from tests.house import DAY, local, open_house
-from tests.mailing import html_of, mails_in, text_of
+from tests.mailing import deliver_due, html_of, mails_in, text_of
 
 LATER = DAY + timedelta(days=5)
 
