@@ -17,12 +17,11 @@ export function Trouble({ error }: { error: unknown }) {
   return <Notice trouble>{sentenceOf(error)}</Notice>
 }
 
-/** A sentence for whoever reads it. */
-export function sentenceOf(error: unknown): string {
-  if (!(error instanceof Problem) || error.code === "unreadable") return words.trouble.unreadable
-  if (error.code === "unreachable") return words.trouble.unreachable
+/** A sentence for whoever reads it. `told` has sentences by code for where it is said; they go before the usual ones. */
+export function sentenceOf(error: unknown, told: Readonly<Record<string, string>> = {}): string {
+  if (!(error instanceof Problem)) return words.refusals.unreadable
   // What is to be mended is said by itself where its field is not there to say it.
   return error.code === "invalid_request" && error.errors.length > 0
     ? error.errors.map(({ detail }) => detail).join(" ")
-    : error.message
+    : (told[error.code] ?? words.refusals[error.code] ?? error.message)
 }

@@ -34,8 +34,6 @@ export const en = {
     broken: "This part of the page has stopped working",
     brokenText: "Your bookings are safe. Loading the page again usually helps.",
     reload: "Load again",
-    unreachable: "The server cannot be reached. Look at your connection, then try again.",
-    unreadable: "The answer was not understood. Try again in a moment.",
   },
   grid,
   booking,

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest"
+import { expect, it, vi } from "vitest"
 import {
   addDays,
   formatDay,
@@ -6,8 +6,10 @@ import {
   formatHour,
   formatMoney,
   formatSpan,
+  formatTimes,
   isElsewhere,
   localDay,
+  withTimes,
 } from "./format"
 
 it("says times as people do, in the club's zone", () => {
@@ -46,4 +48,20 @@ it("speaks of the club's zone when the clocks differ, not when the zones' names 
   )
   const namesake = here === "UTC" ? "Europe/London" : here
   expect(isElsewhere(namesake, "2026-12-01")).toBe(false)
+})
+
+it("says times by the reader's clock everywhere, the half of the day once, and in the server's words too", async () => {
+  const [start, end] = ["2026-12-01T19:00:00Z", "2026-12-01T20:30:00Z"]
+  expect(formatTimes(start, end, "Europe/London")).toBe("19:00–20:30")
+  expect(withTimes("Peak 18:00–19:00, +20 %")).toBe("Peak 18:00–19:00, +20 %")
+  vi.stubGlobal("navigator", { language: "en-US" })
+  vi.resetModules()
+  const american = await import("./format")
+  const said = (text: string) => text.replaceAll("\u202f", " ") // the space that belongs before "PM"
+  expect(said(american.formatTimes(start, end, "Europe/London"))).toBe("7:00–8:30 PM")
+  expect(said(american.formatTimes("2026-12-01T11:30:00Z", "2026-12-01T12:30:00Z", "UTC"))).toBe("11:30 AM–12:30 PM")
+  expect(said(american.withTimes("Peak 18:00–19:00, +20 %"))).toBe("Peak 6:00–7:00 PM, +20 %")
+  expect(said(american.withTimes("Night 23:00–00:00"))).toBe("Night 11:00 PM–12:00 AM")
+  expect(american.withTimes("Racket × 2")).toBe("Racket × 2")
+  vi.unstubAllGlobals()
 })

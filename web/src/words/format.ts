@@ -51,9 +51,27 @@ export function formatDayParts(date: string): [weekday: string, day: string] {
   return [formatter("UTC", { weekday }).format(noon), formatter("UTC", day).format(noon)]
 }
 
-/** "19:00–20:30" */
+/** "19:00–20:30", "7:00–8:30 PM": the half of the day is said once where it is the same. */
 export function formatTimes(start: Instant, end: Instant, zone: string): string {
-  return `${formatTime(start, zone)}–${formatTime(end, zone)}`
+  const said = formatTime(end, zone)
+  const half = halfOf(end, zone)
+  if (half === "" || halfOf(start, zone) !== half) return `${formatTime(start, zone)}–${said}`
+  const parts = formatter(zone, TIME).formatToParts(dateOf(start))
+  const bare = parts.filter(({ type }) => type !== "dayPeriod").map(({ value }) => value)
+  return `${bare.join("").trim()}–${said}`
+}
+
+/** "PM"; nothing where hours are counted to 24. */
+function halfOf(instant: Instant, zone: string): string {
+  const parts = formatter(zone, TIME).formatToParts(dateOf(instant))
+  return parts.find(({ type }) => type === "dayPeriod")?.value ?? ""
+}
+
+/** Words of the server with times of the club's clock in them, "Peak 18:00–19:00, +20 %", as whoever reads has times. */
+export function withTimes(text: string): string {
+  return text.replace(/\b(\d\d:\d\d)–(\d\d:\d\d)\b/g, (_, from: string, until: string) =>
+    formatTimes(`1970-01-01T${from}Z`, `1970-01-01T${until}Z`, "UTC"),
+  )
 }
 
 /** "Tue 1 Dec, 19:00–20:30" */

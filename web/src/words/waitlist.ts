@@ -58,6 +58,7 @@ export const waitlist = {
   decline: "No, thanks",
   claimed: (what: string) => `It is yours: ${what}.`,
   promoted: (what: string) => `It was your turn, and it is booked for you: ${what}.`,
+  expired: "This offer is over. You may wait again, or choose another time.",
   missed: (what: string) => `The offer is over: ${what}.`,
   close: "Close",
   refusals: {
@@ -65,7 +66,6 @@ export const waitlist = {
     already_waiting: "You wait for this already.",
     waits_too_often: "You wait for as many courts as the club allows. Leave one of the lines first.",
     too_late: "It begins too soon to wait for it.",
-    offer_expired: "This offer is over. You may wait again, or choose another time.",
     not_offered: "It is not offered to you yet. Wait a moment.",
     own_clash: "You have another booking at that time. Cancel or move it first: the offer stands until its time is up.",
     price_changed: "The price has changed since it was offered. Look at the new price, then book it if you agree.",

@@ -1,5 +1,5 @@
 import type { Price } from "../../api/bookings"
-import { formatMoney } from "../../words/format"
+import { formatMoney, withTimes } from "../../words/format"
 import { words } from "../../words/words"
 import styles from "./Drawer.module.css"
 
@@ -11,7 +11,7 @@ export function Lines({ price }: { price: Price }) {
       <tbody>
         {price.lines.map(line => (
           <tr key={line.label}>
-            <th scope="row">{line.label}</th>
+            <th scope="row">{withTimes(line.label)}</th>
             <td>{formatMoney(line.amount, price.currency)}</td>
           </tr>
         ))}

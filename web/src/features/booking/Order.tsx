@@ -222,7 +222,7 @@ function Word({ club, standing, faster, missed, trouble, gone }: WordProps) {
   if (trouble !== null) return <Notice trouble>{sentenceFor(trouble)}</Notice>
   return (
     <>
-      {missed && <Notice>{words.waitlist.refusals.offer_expired}</Notice>}
+      {missed && <Notice>{words.waitlist.expired}</Notice>}
       {standing && <Notice trouble={faster}>{faster ? refusals.slot_taken : sayTaken(standing, club.zone)}</Notice>}
       {gone && <Notice trouble>{refusals[gone]}</Notice>}
     </>

@@ -3,7 +3,7 @@ import type { Club, Court } from "../../api/catalogue"
 import { useSession } from "../../api/useSession"
 import type { Topic } from "../../live/protocol"
 import { useLive } from "../../live/useLive"
-import { formatDay, formatHour, formatMoney, formatTime } from "../../words/format"
+import { formatDay, formatHour, formatMoney, formatTimes } from "../../words/format"
 import { words } from "../../words/words"
 import type { Wait } from "../waitlist/useWaiting"
 import styles from "./Board.module.css"
@@ -115,7 +115,7 @@ export function Board({ club, topic, config, courts, scale, mine, held, waits, .
       </div>
       <p className={styles["hint"]}>{words.grid.hint}</p>
       <p className={styles["spoken"]} role="status">
-        {draft && words.grid.selected(spokenOf(draft, club.zone), price || null)}
+        {draft && words.grid.selected(formatTimes(draft.from, draft.until, club.zone), price || null)}
       </p>
     </>
   )
@@ -142,10 +142,6 @@ function stepBefore(scale: Scale, now: number): number {
 /** The first step that has not begun. */
 function stepAfter(scale: Scale, now: number): number {
   return stepBefore(scale, now) + (now > scale.from ? scale.step : 0)
-}
-
-function spokenOf(selection: Selection, zone: string): string {
-  return `${formatTime(selection.from, zone)}–${formatTime(selection.until, zone)}`
 }
 
 function focusOn(board: HTMLElement | null, { court, at }: Place): void {

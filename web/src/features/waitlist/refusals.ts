@@ -1,10 +1,9 @@
-import { Problem } from "../../api/problem"
 import { sentenceOf } from "../../ui/Notice"
 import { words } from "../../words/words"
 
-const SENTENCES: Readonly<Record<string, string>> = { ...words.booking.refusals, ...words.waitlist.refusals }
+const SENTENCES = { ...words.booking.refusals, ...words.waitlist.refusals }
 
-/** What a refusal is told in: every code has a sentence that says what to do; the others have the server's. */
+/** What a refusal is told in where somebody waits. */
 export function sentenceFor(error: unknown): string {
-  return (error instanceof Problem && SENTENCES[error.code]) || sentenceOf(error)
+  return sentenceOf(error, SENTENCES)
 }
