@@ -2366,7 +2366,7 @@ export interface components {
         };
         /**
          * DayWindowWire
-         * @description A stretch of one day of the week. One that closes at or before it opens runs past midnight.
+         * @description A stretch of one day of the week. One that closes before it opens runs past midnight; 00:00–24:00 is all of it.
          */
         DayWindowWire: {
             /** @description 0 is Monday. */
@@ -3488,7 +3488,7 @@ export interface components {
         };
         /**
          * WindowWire
-         * @description A stretch of a local day. One that closes at or before it opens runs past midnight.
+         * @description A stretch of a local day. One that closes before it opens runs past midnight; 00:00–24:00 is the whole day.
          */
         WindowWire: {
             /** @description HH:MM, up to 24:00. */
