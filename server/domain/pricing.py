@@ -140,16 +140,18 @@ class _Piece(msgspec.Struct, frozen=True):
 class _Run:
     """A line in the making: one source over adjacent pieces."""
 
-    __slots__ = ("amount", "closes", "opens", "reached", "source")
+    __slots__ = ("amount", "closes", "minutes", "opens", "reached", "source")
 
     def __init__(self, source: int, opens: int, reached: int) -> None:
         self.source = source
         self.opens = self.closes = opens
         self.reached = reached
+        self.minutes = 0
         self.amount = 0
 
     def extend(self, minutes: int, closes: int, rate: int) -> None:
         self.reached += minutes
+        self.minutes += minutes
         self.closes = closes
         self.amount += rate * minutes
 
@@ -348,6 +350,8 @@ class _Tariff:
 
     def _label(self, part: _CourtTariff, run: _Run) -> str:
         when = f"{_CLOCK[run.opens]}\u2013{_CLOCK[run.closes]}"
+        if (run.closes - run.opens - run.minutes) % MINUTES_PER_DAY:  # the clocks change on the way
+            when += f" ({run.minutes} min)"
         if run.source == BASE:
             return f"{part.court.name} {when}"
         if run.source == LIMIT:

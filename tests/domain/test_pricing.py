@@ -201,14 +201,32 @@ def test_elapsed_time_is_paid_on_the_night_the_clocks_go_back() -> None:
     late = PricingRule(id=1, name="Late", from_minute=60, to_minute=120, value=10000)
     catalogue = club(rules=(late,), hours=ALWAYS)
     found = price(catalogue, slot("2026-10-25T00:00", "03:00"))
-    assert [line.amount for line in found.lines] == [4 * 2400, 2 * 2400]
+    assert [(line.label, line.amount) for line in found.lines] == [
+        ("Court 1 00:00–03:00 (240 min)", 4 * 2400),
+        ("Late 01:00–02:00 (120 min), +100 %", 2 * 2400),
+    ]
+
+
+def test_a_price_of_the_hour_that_comes_twice_says_how_long_it_is() -> None:
+    catalogue = club(hours=ALWAYS)
+    first, second = (
+        slot(f"2026-10-25T01:00{offset}", f"2026-10-25T{end}")
+        for offset, end in (("+01:00", "01:00+00:00"), ("+00:00", "02:00"))
+    )
+    across = slot("2026-10-25T01:30+01:00", "2026-10-25T01:30+00:00")
+    said = [price(catalogue, each).lines for each in (first, second, across)]
+    assert [[(line.label, line.amount) for line in lines] for lines in said] == [
+        [("Court 1 01:00–02:00", 2400)],
+        [("Court 1 01:00–02:00", 2400)],
+        [("Court 1 01:30–01:30 (60 min)", 2400)],
+    ]
 
 
 def test_elapsed_time_is_paid_on_the_night_the_clocks_go_forward() -> None:
     late = PricingRule(id=1, name="Late", from_minute=60, to_minute=150, value=10000)
     found = price(club(rules=(late,), hours=ALWAYS), slot("2026-03-29T00:00", "03:00"))
     assert [(line.label, line.amount) for line in found.lines] == [
-        ("Court 1 00:00–03:00", 2 * 2400),
+        ("Court 1 00:00–03:00 (120 min)", 2 * 2400),
         ("Late 02:00–02:30, +100 %", 1200),
     ]
 

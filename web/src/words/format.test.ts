@@ -31,6 +31,18 @@ it("knows the club's day on both sides of midnight and of a change of the clocks
   expect(formatDayParts("2026-12-01")).toEqual(["Tue", "1 Dec"])
 })
 
+it("says which of the two, of times that come twice when the clocks go back", () => {
+  const said = (start: string, end: string, zone: string) => formatTimes(start, end, zone)
+  expect(said("2027-10-31T00:30:00Z", "2027-10-31T01:30:00Z", "Europe/London")).toBe(
+    "01:30 (UTC+01:00)–01:30 (UTC+00:00)",
+  )
+  expect(said("2027-10-30T23:30:00Z", "2027-10-31T02:00:00Z", "Europe/London")).toBe("00:30–02:00")
+  // Half an hour there.
+  expect(said("2027-04-03T14:30:00Z", "2027-04-03T15:30:00Z", "Australia/Lord_Howe")).toBe("01:30 (UTC+11:00)–02:00")
+  expect(said("2027-04-03T15:00:00Z", "2027-04-03T15:30:00Z", "Australia/Lord_Howe")).toBe("01:30 (UTC+10:30)–02:00")
+  expect(said("2027-03-28T00:30:00Z", "2027-03-28T01:00:00Z", "Europe/London")).toBe("00:30–02:00")
+})
+
 it("gives money from minor units, of currencies with other fractions too", () => {
   expect(formatMoney(2400, "GBP")).toBe("£24.00")
   expect(formatMoney(2400, "JPY")).toMatch(/2,400$/)

@@ -3,6 +3,10 @@
 import { OTHER_DIGITS } from "./digits"
 import { LOCALE } from "./words"
 
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const DAY_LONG = 24 * HOUR
+
 const cache = new Map<string, Intl.DateTimeFormat>()
 
 function formatter(zone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
@@ -51,11 +55,16 @@ export function formatDayParts(date: string): [weekday: string, day: string] {
   return [formatter("UTC", { weekday }).format(noon), formatter("UTC", day).format(noon)]
 }
 
-/** "19:00–20:30", "7:00–8:30 PM": the half of the day is said once where it is the same. */
+/**
+ * "19:00–20:30", "7:00–8:30 PM": the half of the day is said once where it is the same; in the hour that comes twice when
+ * the clocks go back "01:30 (UTC+01:00)–01:30 (UTC+00:00)".
+ */
 export function formatTimes(start: Instant, end: Instant, zone: string): string {
-  const said = formatTime(end, zone)
+  const from = formatTimeOnce(start, zone)
+  const said = formatTimeOnce(end, zone)
   const half = halfOf(end, zone)
-  if (half === "" || halfOf(start, zone) !== half) return `${formatTime(start, zone)}–${said}`
+  const isBare = from === formatTime(start, zone) && said === formatTime(end, zone)
+  if (!isBare || half === "" || halfOf(start, zone) !== half) return `${from}–${said}`
   const parts = formatter(zone, TIME).formatToParts(dateOf(start))
   const bare = parts.filter(({ type }) => type !== "dayPeriod").map(({ value }) => value)
   return `${bare.join("").trim()}–${said}`
@@ -72,6 +81,43 @@ export function withTimes(text: string): string {
   return text.replace(/\b(\d\d:\d\d)–(\d\d:\d\d)\b/g, (_, from: string, until: string) =>
     formatTimes(`1970-01-01T${from}Z`, `1970-01-01T${until}Z`, "UTC"),
   )
+}
+
+/** "19:00", and which of the two where the wall clock shows it twice. */
+export function formatTimeOnce(instant: Instant, zone: string): string {
+  const time = formatTime(instant, zone)
+  return comesTwice(dateOf(instant).getTime(), zone) ? `${time} (UTC${offsetOf(instant, zone)})` : time
+}
+
+const daysOfChange = new Map<string, boolean>()
+
+function comesTwice(at: number, zone: string): boolean {
+  // Asked for every cell of a day, and true of one day a year.
+  const day = Math.floor(at / DAY_LONG)
+  const key = `${zone} ${day}`
+  const changes = daysOfChange.get(key) ?? shift((day - 1) * DAY_LONG, (day + 2) * DAY_LONG, zone) < 0
+  daysOfChange.set(key, changes)
+  // Whoever finds other clocks an hour or so away finds this time on them too, if they differ by as much.
+  return changes && CHANGES.some(by => shift(at, at + by, zone) === -by || shift(at - by, at, zone) === -by)
+}
+
+/** By how much clocks go back: an hour, and half of one on Lord Howe Island. */
+const CHANGES = [HOUR, HOUR / 2]
+
+/** By how much the clocks are set between two instants, in milliseconds. */
+function shift(from: number, to: number, zone: string): number {
+  return (minutesOf(offsetOf(to, zone)) - minutesOf(offsetOf(from, zone))) * MINUTE
+}
+
+/** "+01:00" */
+function offsetOf(instant: Instant, zone: string): string {
+  const parts = formatter(zone, { timeZoneName: "longOffset" }).formatToParts(dateOf(instant))
+  return parts.find(({ type }) => type === "timeZoneName")?.value.slice("GMT".length) || "+00:00"
+}
+
+function minutesOf(offset: string): number {
+  const [hours = 0, minutes = 0] = offset.slice(1).split(":").map(Number)
+  return (offset.startsWith("-") ? -1 : 1) * (hours * 60 + minutes)
 }
 
 /** "Tue 1 Dec, 19:00–20:30" */

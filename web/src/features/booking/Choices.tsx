@@ -2,7 +2,7 @@ import { type ReactNode, useId } from "react"
 import type { Availability } from "../../api/bookings"
 import type { Club, Court } from "../../api/catalogue"
 import { Button } from "../../ui/Button"
-import { formatMoney, formatTime } from "../../words/format"
+import { formatMoney, formatTimeOnce } from "../../words/format"
 import { words } from "../../words/words"
 import { type Scale, stepsOf } from "../grid/timeline"
 import type { Selection } from "../grid/view"
@@ -47,7 +47,7 @@ export function Choices(props: Props) {
       >
         {starts.map(start => (
           <option key={start} value={start}>
-            {formatTime(start, club.zone)}
+            {formatTimeOnce(start, club.zone)}
           </option>
         ))}
       </Choice>

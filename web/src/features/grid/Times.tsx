@@ -4,7 +4,7 @@ import type { Topic } from "../../live/protocol"
 import { useLive } from "../../live/useLive"
 import { Button } from "../../ui/Button"
 import { Notice } from "../../ui/Notice"
-import { formatMoney, formatTime } from "../../words/format"
+import { formatMoney, formatTimeOnce } from "../../words/format"
 import { words } from "../../words/words"
 import styles from "./Times.module.css"
 import { isFree, type Scale, stepsOf, takenBy } from "./timeline"
@@ -86,7 +86,7 @@ export function Times({ club, topic, config, courts, scale, now, onSelect }: Pro
                       aria-expanded={chosen === span.from}
                       onClick={() => setChosen(chosen === span.from ? null : span.from)}
                     >
-                      <b>{formatTime(span.from, club.zone)}</b>
+                      <b>{formatTimeOnce(span.from, club.zone)}</b>
                       <span>{free.length === 0 ? words.grid.times.none : words.grid.times.free(free.length)}</span>
                       {lowest && <span>{words.grid.times.from(lowest)}</span>}
                     </button>
@@ -94,7 +94,7 @@ export function Times({ club, topic, config, courts, scale, now, onSelect }: Pro
                       <fieldset className={styles["courts"]}>
                         <legend>
                           {(free.length > 0 ? words.grid.times.choose : words.grid.times.wait)(
-                            formatTime(span.from, club.zone),
+                            formatTimeOnce(span.from, club.zone),
                           )}
                         </legend>
                         {shown.map(court => (
