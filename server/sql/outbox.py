@@ -33,6 +33,7 @@ async def insert_outbox(
     await conn.execute(INSERT_OUTBOX, id, kind, with_trace(payload), club_id)
 
 
+# Who repairs a row by hand may write -infinity, which Python has no moment for.
 LOCK_DUE = """
 WITH due AS (
     SELECT id FROM outbox
@@ -44,7 +45,8 @@ WITH due AS (
 )
 UPDATE outbox SET lease = $3, leased_until = now() + $4
 FROM due WHERE outbox.id = due.id
-RETURNING outbox.id, outbox.kind, outbox.payload, outbox.attempts, outbox.unknown, outbox.run_at
+RETURNING outbox.id, outbox.kind, outbox.payload, outbox.attempts, outbox.unknown,
+          greatest(outbox.run_at, 'epoch') AS run_at
 """
 
 
