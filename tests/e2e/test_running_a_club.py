@@ -196,7 +196,7 @@ async def test_staff_read_what_happened_to_a_booking_by_whom_and_on_which_day(br
     await expect(rows.filter(has_text="Net 54")).to_be_visible()
 
     await page.get_by_label("Find somebody by name or address").fill("paul")
-    await page.get_by_role("button", name="Paul Player").click()
+    await page.get_by_role("list", name="Members who are called so").get_by_role("button").click()
     await expect(page.get_by_text("Only Paul Player: what they did")).to_be_visible()
     await expect(rows.filter(has_text="Court 3")).to_contain_text("Booked")
     await expect(rows.filter(has_text="Court 4")).to_have_count(0)
