@@ -13,12 +13,14 @@ interface Props {
   readonly ready?: boolean
   /** Does it; what it throws is told, beside the fields that it names. */
   readonly act: (fields: Record<string, string>) => Promise<void>
+  /** Sentences for refusals by their code, where the usual ones do not fit. */
+  readonly told?: Readonly<Record<string, string>> | undefined
   /** The fields; `problem` gives what has to be mended in one. */
   readonly children?: (problem: ProblemOf) => ReactNode
 }
 
 /** Fields and the one button that sends them. */
-export function Form({ submit, ready = true, act, children }: Props) {
+export function Form({ submit, ready = true, act, told, children }: Props) {
   const [error, setError] = useState<unknown>(null)
   const [beside, setBeside] = useState<readonly FieldError[]>([])
   const [busy, setBusy] = useState(false)
@@ -53,7 +55,7 @@ export function Form({ submit, ready = true, act, children }: Props) {
 
   return (
     <>
-      <div ref={trouble}>{error !== null && <Trouble error={error} />}</div>
+      <div ref={trouble}>{error !== null && <Trouble error={error} told={told} />}</div>
       <form ref={form} onSubmit={send}>
         {children?.(name => beside.find(({ field }) => field === name)?.detail)}
         <Button look="primary" type="submit" disabled={busy || !ready}>

@@ -12,9 +12,15 @@ export function Notice({ trouble = false, children }: { trouble?: boolean; child
   )
 }
 
+interface TroubleProps {
+  readonly error: unknown
+  /** Sentences by code for where it is said. */
+  readonly told?: Readonly<Record<string, string>> | undefined
+}
+
 /** What went wrong, in the server's words or ours. */
-export function Trouble({ error }: { error: unknown }) {
-  return <Notice trouble>{sentenceOf(error)}</Notice>
+export function Trouble({ error, told }: TroubleProps) {
+  return <Notice trouble>{sentenceOf(error, told)}</Notice>
 }
 
 /** A sentence for whoever reads it. `told` has sentences by code for where it is said; they go before the usual ones. */

@@ -1,6 +1,5 @@
 import type { Club } from "../../api/catalogue"
 import { promoteEntry } from "../../api/line"
-import { Problem } from "../../api/problem"
 import { leaveWaitlist } from "../../api/waitlist"
 import { Button } from "../../ui/Button"
 import { Dialog } from "../../ui/Dialog"
@@ -55,23 +54,13 @@ export function LineDialog({ club, asked: { what, entry }, onClose, onDone }: Pr
       </p>
       <Form
         submit={promoting ? says.promote : says.remove}
-        act={async () => {
-          try {
-            onDone(await (promoting ? promote() : remove()))
-          } catch (problem) {
-            throw inWords(problem)
-          }
-        }}
+        // The usual sentences speak to whoever waits.
+        told={says.refusals}
+        act={async () => onDone(await (promoting ? promote() : remove()))}
       />
       <Button look="quiet" onClick={onClose}>
         {says.keep}
       </Button>
     </Dialog>
   )
-}
-
-/** A refusal as it is told to staff: the server's sentences speak to whoever waits. */
-function inWords(problem: unknown): unknown {
-  const sentence = problem instanceof Problem && says.refusals[problem.code]
-  return sentence ? new Problem(problem.code, sentence, { cause: problem, status: problem.status }) : problem
 }
