@@ -125,6 +125,11 @@ async def test_rules_are_read_by_staff_and_changed_by_administrators_who_see_wha
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status").filter(has_text="The rules are saved")).to_be_in_viewport()
 
+    # Whoever comes back begins from what holds now.
+    await page.get_by_role("link", name="People").click()
+    await page.get_by_role("link", name="Rules").click()
+    await expect(page.get_by_label("Bookings at a time")).to_have_value("4")
+
     async with site.client("admin") as other:
         stored = await other.get("/api/admin/clubs/1")
         policy = stored.json()["policy"]
@@ -188,6 +193,8 @@ async def test_staff_read_what_happened_to_a_booking_by_whom_and_on_which_day(br
     await fits(page)
     await cancelled.get_by_role("button", name="This booking").click()
     await expect(page.get_by_text("All about one thing")).to_be_visible()
+    focused = "document.activeElement.textContent"
+    assert "All about one thing" in await page.evaluate(focused)  # not lost with the button that is gone
     await expect(rows).to_have_count(3)
     await expect(rows.nth(2)).to_contain_text("Booked")
     await fits(page)

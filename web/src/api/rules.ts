@@ -14,8 +14,9 @@ export async function fetchRules(id: number, signal?: AbortSignal): Promise<Admi
   return content(await api.GET("/api/admin/clubs/{club_id}", { params, ...(signal ? { signal } : {}) }))
 }
 
+/** Not kept: whoever comes back begins from what holds then. */
 export const rulesQuery = (id: number) =>
-  queryOptions({ queryKey: ["admin", "rules", id], queryFn: ({ signal }) => fetchRules(id, signal) })
+  queryOptions({ queryKey: ["admin", "rules", id], queryFn: ({ signal }) => fetchRules(id, signal), gcTime: 0 })
 
 /** A `Problem` of status 412: somebody else has changed the club since that version. */
 export async function changeRules(id: number, version: number, body: ClubChange): Promise<AdminClub> {

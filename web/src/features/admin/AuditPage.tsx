@@ -1,4 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query"
+import { useRef } from "react"
 import { useSearchParams } from "wouter"
 import { type Trail, trailQuery } from "../../api/audit"
 import type { Club } from "../../api/catalogue"
@@ -7,6 +8,7 @@ import { Field } from "../../ui/Field"
 import { Trouble } from "../../ui/Notice"
 import { staff } from "../../words/staff"
 import { AuditTable } from "./AuditTable"
+import { nameOf } from "./audit"
 import { dateOf } from "./DayChoice"
 import { PersonChoice } from "./PersonChoice"
 import { StaffPage } from "./StaffPage"
@@ -30,6 +32,7 @@ export function AuditPage() {
 
 function Audit({ club }: { club: Club }) {
   const [address, setAddress] = useSearchParams()
+  const place = useRef<HTMLDivElement>(null)
   const person = Number(address.get("person"))
   const trail: Trail = {
     date: dateOf(address.get("date")),
@@ -41,7 +44,7 @@ function Audit({ club }: { club: Club }) {
   const people = new Map(data?.pages.flatMap(page => page.people).map(each => [each.id, each]))
 
   /** Looks for something else; null: for anything. The address has it, so that Back leads back. */
-  const look = (changes: Partial<Trail>) =>
+  function look(changes: Partial<Trail>) {
     setAddress(before => {
       const after = new URLSearchParams(before)
       for (const [name, value] of Object.entries(changes)) {
@@ -50,6 +53,9 @@ function Audit({ club }: { club: Club }) {
       }
       return after
     })
+    // What was pressed goes with the list that it was in.
+    if ("person" in changes || "about" in changes) place.current?.focus()
+  }
 
   return (
     <>
@@ -66,18 +72,20 @@ function Audit({ club }: { club: Club }) {
         </div>
         {trail.person === null && <PersonChoice club={club} onChoose={({ id }) => look({ person: id })} />}
       </div>
-      {trail.person !== null && (
-        <div className={styles["actions"]}>
-          <p className={styles["chosen"]}>{says.onlyPerson(nameOf(people.get(trail.person), trail.person))}</p>
-          <Button onClick={() => look({ person: null })}>{says.everybody}</Button>
-        </div>
-      )}
-      {trail.about !== null && (
-        <div className={styles["actions"]}>
-          <p className={styles["chosen"]}>{says.onlyThing}</p>
-          <Button onClick={() => look({ about: null })}>{says.everything}</Button>
-        </div>
-      )}
+      <div ref={place} tabIndex={-1}>
+        {trail.person !== null && (
+          <div className={styles["actions"]}>
+            <p className={styles["chosen"]}>{says.onlyPerson(nameOf(people.get(trail.person), trail.person))}</p>
+            <Button onClick={() => look({ person: null })}>{says.everybody}</Button>
+          </div>
+        )}
+        {trail.about !== null && (
+          <div className={styles["actions"]}>
+            <p className={styles["chosen"]}>{says.onlyThing}</p>
+            <Button onClick={() => look({ about: null })}>{says.everything}</Button>
+          </div>
+        )}
+      </div>
       {events?.length === 0 && <p>{says.none}</p>}
       {events && events.length > 0 && (
         <AuditTable club={club} events={events} people={people} trail={trail} onLook={look} />
@@ -99,9 +107,4 @@ function Audit({ club }: { club: Club }) {
 /** An id as bookings have it; anything else is no id. */
 function idOf(text: string | null): string | null {
   return text && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) ? text : null
-}
-
-/** Who somebody is to the club's staff; whom they do not know is but a number. */
-export function nameOf(known: { name: string; email: string } | undefined, id: number): string {
-  return known ? known.name || known.email || staff.today.gone : says.stranger(id)
 }

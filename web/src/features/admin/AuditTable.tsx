@@ -6,11 +6,10 @@ import { Button } from "../../ui/Button"
 import { type Column, Table } from "../../ui/Table"
 import { formatMoney } from "../../words/format"
 import { staff } from "../../words/staff"
-import { nameOf } from "./AuditPage"
-import { detailsOf, type Names, thingsOf, titleOf, whenOf } from "./audit"
+import { detailsOf, type Names, nameOf, thingsOf, titleOf, whenOf } from "./audit"
 import { useExtras } from "./DeskTable"
-import { useCourtName } from "./LineTable"
 import styles from "./staff.module.css"
+import { useCourtName } from "./useCourtName"
 
 const says = staff.audit
 

@@ -7,7 +7,8 @@ import { Form } from "../../ui/Form"
 import { formatSpan, formatTime } from "../../words/format"
 import { staff } from "../../words/staff"
 import { whoOf } from "./desk"
-import { type AskedOfLine, placeOf, useCourtName } from "./LineTable"
+import { type AskedOfLine, placeOf } from "./LineTable"
+import { useCourtName } from "./useCourtName"
 
 const says = staff.line
 

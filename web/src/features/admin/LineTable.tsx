@@ -1,5 +1,4 @@
-import { useQuery } from "@tanstack/react-query"
-import { type Club, courtsQuery } from "../../api/catalogue"
+import type { Club } from "../../api/catalogue"
 import type { DeskEntry } from "../../api/line"
 import { Button } from "../../ui/Button"
 import { type Column, Table } from "../../ui/Table"
@@ -11,6 +10,7 @@ import { useExtras, Who } from "./DeskTable"
 import { whoOf } from "./desk"
 import { inLineOrder } from "./line"
 import styles from "./staff.module.css"
+import { useCourtName } from "./useCourtName"
 
 const says = staff.line
 
@@ -74,12 +74,6 @@ export function LineTable({ club, date, entries, ahead, onAsk, onOver }: Props) 
       }}
     />
   )
-}
-
-/** How a court is called. */
-export function useCourtName(club: Club): (id: number) => string {
-  const { data: courts } = useQuery(courtsQuery(club.slug, club.config_version))
-  return id => courts?.find(court => court.id === id)?.name ?? ""
 }
 
 /** The court that is waited for, or that any of a kind will do. */

@@ -1,9 +1,10 @@
 /** What the audit trail's events say, in words. */
 
 import type { AuditEvent } from "../../api/audit"
-import type { DeskBooking } from "../../api/desk"
+import type { DeskBooking, Named } from "../../api/desk"
 import { formatDate, formatDay, formatMoment, formatSpan, formatTime, localDay } from "../../words/format"
 import { staff } from "../../words/staff"
+import { whoOf } from "./desk"
 
 const says = staff.audit
 
@@ -139,4 +140,9 @@ function numbers(payload: Payload, key: string): number[] {
 function list(payload: Payload, key: string): string[] {
   const value = payload[key]
   return Array.isArray(value) ? value.filter(each => typeof each === "string") : []
+}
+
+/** Who somebody is to the club's staff; whom they do not know is but a number. */
+export function nameOf(known: Named | undefined, id: number): string {
+  return known ? whoOf(known) : says.stranger(id)
 }
