@@ -19,7 +19,7 @@ FIGURES = {
     "redis": 2,
     "mails": 2,
     "waiting": 1,
-    "live": 17 if nchan.installed() else 11,
+    "live": 21 if nchan.installed() else 13,
 }
 """How many figures each part gives."""
 

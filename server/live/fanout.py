@@ -1,8 +1,8 @@
-"""uvicorn's websocket protocol with a way past ASGI: a prebuilt frame is written to the transport as it is.
+"""uvicorn's websocket protocol with a way past ASGI: a prebuilt frame is sent to the socket as it is.
 
 `uvicorn --ws server.live.fanout:GridProtocol`. The protocol offers itself in the ASGI scope's extensions, and
-`pipe_of` takes it from there, or makes a pipe of plain ASGI `send` where another server is at work. Measured, frames
-of 400 bytes: ASGI's send 43–68 k deliveries a second to 1,000 watchers, a prebuilt frame 171–188 k.
+`pipe_of` takes it from there, or makes a pipe of plain ASGI `send` where another server is at work. What it brings is
+measured by `make bench ARGS=live`; why not even the transport is asked stands in docs/decisions/0022.
 """
 
 from __future__ import annotations
@@ -38,6 +38,19 @@ MOST_QUEUED = 32
 Send = Callable[[Any], Awaitable[None]]
 
 
+class _Borrowed(socket.socket):
+    """A socket object over a number that belongs to a transport.
+
+    It must never close that number, which may be somebody else's by then: not even where the loop has ended without a
+    word to the protocol, and this is collected.
+    """
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        self.detach()
+
+
 class GridProtocol(WebSocketsSansIOProtocol):
     """A websocket connection that takes prebuilt frames."""
 
@@ -60,6 +73,9 @@ class GridProtocol(WebSocketsSansIOProtocol):
         self.conn = ServerProtocol(extensions=extensions, max_size=MAX_HELLO_BYTES, logger=self.logger)
         self.deflates = False
         self._stalled_since: float | None = None
+        self._borrowed: _Borrowed | None = None
+        self._pong = b""
+        """What is still to be answered to a ping."""
 
     @property
     def close_sent(self) -> bool:
@@ -101,6 +117,9 @@ class GridProtocol(WebSocketsSansIOProtocol):
         super().resume_writing()
         stalled = time.monotonic() - self._stalled_since if self._stalled_since is not None else 0.0
         self._stalled_since = None
+        pong, self._pong = self._pong, b""
+        if pong and not (self.close_sent or self.transport.is_closing()):
+            self.transport.write(pong)
         self._on_change(stalled)
 
     def handle_close(self, event: WireFrame) -> None:
@@ -127,13 +146,15 @@ class GridProtocol(WebSocketsSansIOProtocol):
     def handle_ping(self) -> None:
         if self._stalled_since is None:
             super().handle_ping()
-        else:
-            # Who pings and does not read would have us hold a pong for each.
-            self.conn.data_to_send()
+        elif pongs := self.conn.data_to_send():
+            # Who pings and does not read would have us hold a pong for each: the last one is enough (RFC 6455, 5.5.3).
+            self._pong = pongs[-1]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._on_change(None)
         self._on_change = _nothing
+        if self._borrowed is not None:
+            self._borrowed.detach()  # the transport closes the number after this call, and never before
         super().connection_lost(exc)
         self._stalled_since = None
 
@@ -144,7 +165,19 @@ class GridProtocol(WebSocketsSansIOProtocol):
     @property
     def pipe(self) -> Pipe:
         self.response.headers.clear()  # it has been sent
+        self._borrow()
         return _ProtocolPipe(self)
+
+    def _borrow(self) -> None:
+        """Have a socket to send to without the transport, where nothing encrypts in between."""
+        transport = self.transport
+        if transport.is_closing() or transport.get_extra_info("sslcontext") is not None:
+            return
+        # From now on the protocol is told to pause as soon as a byte has to wait, and to resume when none does. So while
+        # it is not paused nothing waits, and what is sent to the socket overtakes nothing.
+        transport.set_write_buffer_limits(high=0)
+        sock = transport.get_extra_info("socket")
+        self._borrowed = _Borrowed(sock.family, sock.type, sock.proto, sock.fileno())
 
 
 class _ProtocolPipe:
@@ -165,10 +198,12 @@ class _ProtocolPipe:
 
     @property
     def straight(self) -> Straight | None:
-        protocol = self._protocol
-        if self.stalled_since is not None or protocol.close_sent or protocol.transport.is_closing():
+        protocol, transport, sock = self._protocol, self._protocol.transport, self._protocol._borrowed  # noqa: SLF001 - as above
+        if sock is None or self.stalled_since is not None or protocol.close_sent or transport.is_closing():
             return None
-        return Straight(protocol.transport.write, protocol.deflates)
+        if transport.get_write_buffer_size():
+            return None  # the answer to a request before the upgrade, of which only that protocol was told
+        return Straight(sock.send, transport.write, protocol.deflates)
 
     def on_change(self, call: Callable[[float | None], None]) -> None:
         self._protocol._on_change = call  # noqa: SLF001 - as above

@@ -323,10 +323,8 @@ class Hub:
                     await asyncio.sleep(0)
                     if room.renewed:
                         return  # rows of what is over must not follow the new snap, which goes to all
-                if lane.writes and not renewed and room.are_straight(lanes):
-                    data = news.deflated if lane.deflates else news.plain
-                    for write in lane.writes:
-                        write(data)
+                if lane.sends and not renewed and room.are_straight(lanes):
+                    lane.tell(news)
                     continue
                 for watcher in lane.watchers:
                     if renewed and room.catalogue is not None and not watcher.may_watch(room.catalogue):

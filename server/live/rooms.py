@@ -26,14 +26,28 @@ class Lane(NamedTuple):
     """Some watchers who are written to alike."""
 
     watchers: list[Watcher]
+    sends: list[Callable[[bytes], int]]
+    """Their ways out (`Straight`), in the same order; none where each must be asked."""
     writes: list[Callable[[bytes], None]]
-    """Their ways out, in the same order; none where each must be asked."""
     deflates: bool = False
+
+    def tell(self, news: Frame) -> None:
+        """Write news to all of them. Here the time of the live grid goes: some 2.5 µs for each, nearly all the kernel's."""
+        data = news.deflated if self.deflates else news.plain
+        whole = len(data)
+        for number, send in enumerate(self.sends):  # with the watchers beside them 5,000 would not stay in the cache
+            try:
+                sent = send(data)
+            except OSError:  # full or broken; the transport finds out which
+                sent = 0
+            if sent != whole:
+                self.writes[number](data[sent:])
 
     def parts(self, size: int) -> Iterator[Lane]:
         """The same in parts of so many."""
         for at in range(0, len(self.watchers), size):
-            yield Lane(self.watchers[at : at + size], self.writes[at : at + size], self.deflates)
+            to = at + size
+            yield Lane(self.watchers[at:to], self.sends[at:to], self.writes[at:to], self.deflates)
 
 
 class Room:
@@ -162,7 +176,7 @@ class Room:
         costs a quarter of all that a delivery costs.
         """
         if self._lanes is None:
-            plain, deflating, others = Lane([], [], deflates=False), Lane([], [], deflates=True), Lane([], [])
+            plain, deflating, others = Lane([], [], []), Lane([], [], [], deflates=True), Lane([], [], [])
             for watcher in self.watchers:
                 straight = None if watcher.owed else watcher.pipe.straight
                 if straight is None:
@@ -170,6 +184,7 @@ class Room:
                     continue
                 lane = deflating if straight.deflates else plain
                 lane.watchers.append(watcher)
+                lane.sends.append(straight.send)
                 lane.writes.append(straight.write)
             self._lanes = [part for lane in (plain, deflating, others) for part in lane.parts(size)]
         return self._lanes

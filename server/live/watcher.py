@@ -16,7 +16,10 @@ from server.live.rooms import Room
 class Straight(NamedTuple):
     """How to write to a socket without asking it anything first."""
 
+    send: Callable[[bytes], int]
+    """Sends at once as much as the socket takes; how many bytes that were. Raises OSError where it takes none."""
     write: Callable[[bytes], None]
+    """Takes the rest, and keeps it until it can go."""
     deflates: bool
     """Whether it takes a frame's `deflated`, or its `plain`."""
 

@@ -3,7 +3,8 @@
 `hub` is ours: uvicorn with our protocol, our hub and rooms. `asgi` is uvicorn as it comes, and an app that awaits
 ASGI's `send` for one watcher after the other. `bare` writes to the transports and does nothing else. All of them send
 the same texts. On the path /control a message [rows, together] says how many rows are to be sent, and how many of them
-come at one moment, each of another court; it is answered when they are written.
+come at one moment, each of another court; it is answered when they are written. With 0 together they come one by one
+without a pause, and the hub tells them in its own time, as it does in the product.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -106,7 +108,8 @@ async def _commands(receive: Any) -> Any:
 
 
 class HubApp:
-    """Rows as another process would send them, through the hub, each told before the next comes."""
+    """Rows as another process would send them, through the hub: each told before the next comes, unless it is to tell
+    them in its own time."""
 
     def __init__(self) -> None:
         self.version = FIRST
@@ -132,15 +135,22 @@ class HubApp:
         return _catalogue(), _day(FIRST, _catalogue().courts)
 
     async def _send(self, hub: Hub, rows: int, together: int) -> None:
-        room = hub.rooms[KEY]
-        for sent in range(together, rows + together, together):
-            self.version += together
-            hub.hear(News(1, DAY, EPOCH, 1, [row(self.version - number) for number in range(together)]))
-            while not room.settled:  # noqa: ASYNC110 - it sets no event
+        room, at_once = hub.rooms[KEY], together or 1
+        hub.pace = replace(hub.pace, tick=0.0 if together else Pace().tick)
+        for sent in range(at_once, rows + at_once, at_once):
+            self.version += at_once
+            news = [row(self.version - number) for number in range(at_once)]
+            while news[0].court in room.changed:  # noqa: ASYNC110 - it sets no event. A row would replace the one before.
+                await asyncio.sleep(0.001)
+            hub.hear(News(1, DAY, EPOCH, 1, news))
+            await asyncio.sleep(0)
+            while together and not room.settled:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0)
             if sent % COURTS == 0:
                 while any(watcher.pipe.stalled_since is not None for watcher in hub.watchers):  # noqa: ASYNC110 - as above
                     await asyncio.sleep(0.001)
+        while not room.settled:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.001)
 
 
 class SendApp:

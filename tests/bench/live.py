@@ -23,7 +23,7 @@ from tests.bench.load import percentile, send_once
 from tests.bench.parts import Pace
 from tests.bench.report import Comparison, Report
 from tests.bench.stack import Server, Stack, usage_of
-from tests.bench.watchers import PONG, Count, Spread, Watchers, open_control, wait_for
+from tests.bench.watchers import PONG, Spread, Watchers, open_control, wait_for
 from tests.live.crowd import client_frame
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +32,8 @@ LARGEST_MEMORY = 25.0
 LONGEST_MS = 100.0
 STALLED_SHARE = 10
 """One in so many watchers stalls."""
+IN_TIME = 4
+"""So many times the rows where a tick passes between them, or the end of the last one would count for too much."""
 APART = 3
 """One in so many of the rows of a sample also goes out alone."""
 WARM = 50
@@ -71,7 +73,8 @@ class Side:
     watchers: Watchers
     go: Callable[[int, int], None]
     done: Callable[[], None]
-    counts: list[Count] = field(default_factory=list)
+    client_costs: list[float] = field(default_factory=list)
+    """Seconds of processor time that the client took for a delivery."""
 
     def sample(self, rows: int, *, together: int = 1, deflate: bool = False) -> Sample:
         """Have rows sent; with `deflate` their lengths are not known, so frames are counted."""
@@ -82,7 +85,7 @@ class Side:
             count = self.watchers.count_frames(rows)
         else:
             count = self.watchers.count(rows * LENGTH)
-            self.counts.append(count)
+            self.client_costs.append(count.client_seconds / (rows * len(self.watchers.sockets)))
         self.done()
         return self._sample(rows, count.seconds, before)
 
@@ -105,7 +108,7 @@ class Side:
 
 def _send(stack: Stack, pace: Pace, report: Report, crowd: int, *, first: bool) -> None:
     """Every round each side sends the same rows: each when everybody has the one before, then without a pause, and ours
-    also as they come in a storm."""
+    also in its own time, as the product does, and as they come in a storm."""
     rows = max(1, pace.deliveries // crowd // fanout.COURTS) * fanout.COURTS
     name = f"rows to {crowd:,} watchers"
     program = nchan.installed()
@@ -121,30 +124,38 @@ def _send(stack: Stack, pace: Pace, report: Report, crowd: int, *, first: bool) 
             kind: report.compare(f"{name}, each alone", "hub", title, "/s", at_least=goal)
             for kind, title, goal in wanted
         }
-        single = {kind: report.compare(name, "hub", title, "/s", at_least=goal) for kind, title, goal in wanted}
+        single = {
+            kind: report.compare(f"{name}, never joined", "hub", title, "/s", at_least=goal)
+            for kind, title, goal in wanted
+        }
+        paced = {
+            kind: report.compare(f"{name}, at the product's pace", "hub", f"{title}, one by one", "/s", at_least=goal)
+            for kind, title, goal in wanted
+        }
         storm = {
             kind: report.compare(f"{name}, {fanout.COURTS} a tick", "hub", f"{title}, one by one", "/s", at_least=goal)
             for kind, title, goal in wanted
         }
         if first:
             sides["bare"] = ending.enter_context(_program(stack, "bare", crowd))
-            single["bare"] = report.compare(name, "hub", "bare transport.write", "/s")
+            single["bare"] = report.compare(f"{name}, never joined", "hub", "bare transport.write", "/s")
             apart["bare"] = report.compare(f"{name}, each alone", "hub", "bare transport.write", "/s")
         if pace.warm_up:
             for side in sides.values():
                 side.sample(rows)
-                side.counts.clear()
+                side.client_costs.clear()
         for number in range(pace.rounds):
             order = list(sides) if number % 2 == 0 else list(sides)[::-1]
             samples = {kind: sides[kind].sample(rows) for kind in order}
+            in_time = sides["hub"].sample(IN_TIME * rows, together=0)
             together = sides["hub"].sample(rows, together=fanout.COURTS)
-            for figures, ours in ((single, samples["hub"]), (storm, together)):
+            for figures, ours in ((single, samples["hub"]), (paced, in_time), (storm, together)):
                 for kind, figure in figures.items():
                     _add(figure, ours, samples[kind])
             alone = {kind: sides[kind].sample_apart(max(1, rows // APART)) for kind in order}
             for kind, figure in apart.items():
                 _add(figure, alone["hub"], alone[kind])
-        cost = median(count.client_seconds for side in sides.values() for count in side.counts) / (crowd * rows)
+        cost = median(cost for side in sides.values() for cost in side.client_costs)
         report.say(
             f"live: {rows} rows of {LENGTH} bytes to each of {crowd:,} watchers; the client itself takes "
             f"{cost * 1e6:.2f} µs for one delivery, so {1 / cost:,.0f}/s is the most that it could count"
