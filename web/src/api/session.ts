@@ -19,6 +19,8 @@ export interface Session {
 const KEY = "courtside.session"
 /** Renew a little early: clocks differ, and requests take time. */
 const MARGIN = 30_000
+/** A network that is gone answers nothing, and nobody waits for ever. The server itself answers within seconds. */
+const PATIENCE = 20_000
 
 const listeners = new Set<() => void>()
 let current = read()
@@ -126,11 +128,19 @@ async function exclusively(call: () => Promise<void>): Promise<void> {
 async function send(address: string, init: RequestInit, as: Session | null): Promise<Response> {
   const headers = new Headers(init.headers)
   if (as) headers.set("X-CSRF-Token", as.csrf)
+  const ends = new AbortController()
+  const end = () => ends.abort()
+  const timer = setTimeout(end, PATIENCE)
+  init.signal?.addEventListener("abort", end)
   try {
-    return await fetch(address, { ...init, headers, credentials: "include" })
+    init.signal?.throwIfAborted()
+    return await fetch(address, { ...init, headers, credentials: "include", signal: ends.signal })
   } catch (cause) {
     if (init.signal?.aborted) throw cause
     throw new Problem("unreachable", "The server cannot be reached.", { cause })
+  } finally {
+    clearTimeout(timer)
+    init.signal?.removeEventListener("abort", end)
   }
 }
 

@@ -3,6 +3,7 @@ import { Link, useLocation } from "wouter"
 import { useClub } from "../api/useClub"
 import { useIsStaff } from "../api/useRole"
 import { useSession } from "../api/useSession"
+import { useSignIn } from "../features/session/next"
 import { Button, buttonClass } from "../ui/Button"
 import { words } from "../words/words"
 import { Mark } from "./Mark"
@@ -18,6 +19,7 @@ export function Shell({ children, after }: { children: ReactNode; after: ReactNo
   const session = useSession()
   const isStaff = useIsStaff(club)
   const [path] = useLocation()
+  const signIn = useSignIn()
   return (
     <>
       <a className={styles["skip"]} href="#content">
@@ -46,7 +48,7 @@ export function Shell({ children, after }: { children: ReactNode; after: ReactNo
             </>
           ) : (
             path !== "/login" && (
-              <Link href="/login" className={buttonClass("quiet")}>
+              <Link href={signIn} className={buttonClass("quiet")}>
                 {words.app.signIn}
               </Link>
             )

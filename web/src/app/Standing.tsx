@@ -3,6 +3,7 @@ import { useState } from "react"
 import { Link, useLocation } from "wouter"
 import { meQuery, resendConfirmation } from "../api/account"
 import { useHasEnded, useSession } from "../api/useSession"
+import { useSignIn } from "../features/session/next"
 import { Button } from "../ui/Button"
 import { Notice, Trouble } from "../ui/Notice"
 import { words } from "../words/words"
@@ -13,12 +14,13 @@ export function Standing() {
   const session = useSession()
   const ended = useHasEnded()
   const [path] = useLocation()
+  const signIn = useSignIn()
   const { data } = useQuery({ ...meQuery, enabled: session !== null })
   if (ended && path !== "/login") {
     return (
       <div className={styles["standing"]}>
         <Notice>
-          {words.app.ended} <Link href="/login">{words.app.signIn}</Link>
+          {words.app.ended} <Link href={signIn}>{words.app.signIn}</Link>
         </Notice>
       </div>
     )

@@ -6,7 +6,8 @@ const PATIENCE = 60_000
 
 export function reloadAfterDeploys(): void {
   addEventListener("vite:preloadError", event => {
-    if (Date.now() - (lastReload() ?? Date.now()) < PATIENCE) return
+    // Without a network there is nothing to load again, and what is shown is worth keeping.
+    if (!navigator.onLine || Date.now() - (lastReload() ?? Date.now()) < PATIENCE) return
     event.preventDefault()
     location.reload()
   })

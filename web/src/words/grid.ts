@@ -59,6 +59,9 @@ export const grid = {
     from: (price: string) => `from ${price}`,
     choose: (time: string) => `Free at ${time}`,
     wait: (time: string) => `All is taken at ${time}. Wait for one:`,
+    waitToo: (time: string) => `Taken at ${time}. Wait for one:`,
+    own: "Yours",
+    yours: (court: string, times: string) => `${court} is yours, ${times}`,
     over: "No times are left on this day.",
   },
 } as const

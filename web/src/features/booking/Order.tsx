@@ -13,6 +13,7 @@ import { formatDate, formatMoney, formatTime, formatTimes } from "../../words/fo
 import { words } from "../../words/words"
 import { rfc } from "../grid/timeline"
 import type { Selection } from "../grid/view"
+import { useSignIn } from "../session/next"
 import { WaitPanel } from "../waitlist/WaitPanel"
 import { Alternatives } from "./Alternatives"
 import { Choices } from "./Choices"
@@ -197,12 +198,12 @@ function goneOf(
 
 /** For whoever is not signed in: the way to do so, and back. */
 function Stranger({ about, waits }: { about: string | null; waits: boolean }) {
-  const here = encodeURIComponent(location.pathname + location.search)
+  const signIn = useSignIn()
   return (
     <>
       {about && <p>{words.grid.about(about)}</p>}
       <p className={styles["actions"]}>
-        <Link href={`/login?next=${here}`} className={buttonClass("primary")}>
+        <Link href={signIn} className={buttonClass("primary")}>
           {waits ? words.waitlist.signIn : words.booking.signIn}
         </Link>
         <small>{words.booking.signInWhy}</small>

@@ -1,11 +1,12 @@
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query"
 import { useState } from "react"
-import { Link } from "wouter"
+import { Link, useSearchParams } from "wouter"
 import { type Booking, pastQuery, upcomingQuery } from "../../api/myBookings"
 import { useSession } from "../../api/useSession"
 import { Button, buttonClass } from "../../ui/Button"
 import { Notice, Trouble } from "../../ui/Notice"
 import { Page } from "../../ui/Page"
+import { useOpened } from "../../ui/useOpened"
 import { formatDate } from "../../words/format"
 import { words } from "../../words/words"
 import { WaitingList } from "../waitlist/WaitingList"
@@ -30,18 +31,32 @@ export function BookingsPage() {
   )
 }
 
-type Asked = { readonly what: "cancel" | "move"; readonly booking: Booking } | null
-
 function Bookings() {
   const queries = useQueryClient()
-  const [asked, setAsked] = useState<Asked>(null)
   const [done, setDone] = useState<string | null>(null)
   const { data, error, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(upcomingQuery)
   const upcoming = data?.pages.flatMap(page => page.items) ?? []
 
-  const close = () => setAsked(null)
+  // In the address, so that Back closes the question and not the page.
+  const [search] = useSearchParams()
+  const { open, close } = useOpened()
+  const asked = (what: string) => upcoming.find(({ id }) => id === search.get(what))
+  const [cancelled, moved] = [asked("cancel"), asked("move")]
+  const ask = (what: "cancel" | "move", { id }: Booking) =>
+    open(before => {
+      const after = new URLSearchParams(before)
+      after.set(what, id)
+      return after
+    })
+  const leave = () =>
+    close(before => {
+      const after = new URLSearchParams(before)
+      after.delete("cancel")
+      after.delete("move")
+      return after
+    })
   const settled = (said: string) => {
-    setAsked(null)
+    leave()
     setDone(said)
     void queries.invalidateQueries({ queryKey: ["bookings"] })
   }
@@ -63,8 +78,8 @@ function Bookings() {
       <ul className={styles["list"]} aria-busy={!data && !error}>
         {upcoming.map(booking => (
           <BookingItem key={booking.id} booking={booking}>
-            <Button onClick={() => setAsked({ what: "move", booking })}>{words.bookings.move}</Button>
-            <Button onClick={() => setAsked({ what: "cancel", booking })}>{words.bookings.cancel}</Button>
+            <Button onClick={() => ask("move", booking)}>{words.bookings.move}</Button>
+            <Button onClick={() => ask("cancel", booking)}>{words.bookings.cancel}</Button>
           </BookingItem>
         ))}
       </ul>
@@ -74,8 +89,8 @@ function Bookings() {
         </Button>
       )}
       <Past />
-      {asked?.what === "cancel" && <CancelDialog booking={asked.booking} onClose={close} onDone={settled} />}
-      {asked?.what === "move" && <MoveDialog booking={asked.booking} onClose={close} onDone={settled} />}
+      {cancelled && <CancelDialog booking={cancelled} onClose={leave} onDone={settled} />}
+      {moved && <MoveDialog booking={moved} onClose={leave} onDone={settled} />}
     </>
   )
 }

@@ -4,7 +4,7 @@ import type { Row, Topic } from "../../live/protocol"
 import { useRow } from "../../live/useLive"
 import { formatTime, formatTimes } from "../../words/format"
 import { words } from "../../words/words"
-import { isOn, type Wait } from "../waitlist/useWaiting"
+import { isOn, type Wait } from "../waitlist/wait"
 import styles from "./Board.module.css"
 import { type Piece, piecesOf, placeOf, type Scale, type Span } from "./timeline"
 

@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query"
-import { lazy, Suspense, useCallback, useMemo, useState } from "react"
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react"
 import { mineQuery } from "../../api/bookings"
 import { type Club, type Court, courtsQuery, freeCoachesQuery } from "../../api/catalogue"
 import { useClub } from "../../api/useClub"
@@ -24,13 +24,19 @@ import { scaleOf, windowsOf } from "./timeline"
 import { usePrice } from "./usePrices"
 import { isShown, type Selection, useView, type View } from "./view"
 
-const Drawer = lazy(async () => ({ default: (await import("../booking/Drawer")).Drawer }))
+const fetchDrawer = () => import("../booking/Drawer")
+const Drawer = lazy(async () => ({ default: (await fetchDrawer()).Drawer }))
 const NONE: readonly Court[] = []
 const NOBODY: readonly never[] = []
 
 /** The live grid of a day: which courts are free when, and booking them. */
 export function GridPage() {
   const { club, named, error } = useClub()
+  // Before it is pressed for: over a slow line a press would show nothing for seconds, and over none the page would go.
+  const ready = club != null
+  useEffect(() => {
+    if (ready) fetchDrawer().catch(() => undefined)
+  }, [ready])
   return (
     <Page title={words.grid.title} untitled>
       {error !== null && <Trouble error={error} />}
@@ -42,7 +48,7 @@ export function GridPage() {
 
 function Day({ club }: { club: Club }) {
   const now = useNow()
-  const { view, change } = useView(localDay(now, club.zone))
+  const { view, change, select, reselect, unselect } = useView(localDay(now, club.zone))
   const topic = useMemo(() => ({ club: club.slug, date: view.date }), [club.slug, view.date])
   const { head, refusal } = useDay(topic)
   const config = head?.config ?? club.config_version
@@ -57,7 +63,6 @@ function Day({ club }: { club: Club }) {
   const total = usePrice(club, view.date, config, view.selection)
   const shown = { club, topic, config, courts, now, mine: useMine(club, view.date), held: useHeldForMe() }
   const waits = useWaits(club.slug)
-  const select = (selection: Selection) => change({ selection })
   return (
     <>
       <DayStrip club={club} date={view.date} now={now} onGo={date => change({ date, selection: null })} />
@@ -82,7 +87,7 @@ function Day({ club }: { club: Club }) {
             onSelect={select}
           />
         )}
-        {scale && !wide && <Times {...shown} scale={scale} onSelect={select} />}
+        {scale && !wide && <Times {...shown} scale={scale} waits={waits} onSelect={select} />}
       </Age>
       {scale && view.selection && data && (
         <Suspense>
@@ -93,9 +98,9 @@ function Day({ club }: { club: Club }) {
             selection={view.selection}
             total={total}
             coach={typeof view.coach === "number" ? view.coach : null}
-            onChange={selection => change({ selection }, { replace: true })}
+            onChange={reselect}
             onPending={setPending}
-            onClose={() => change({ selection: null })}
+            onClose={unselect}
           />
         </Suspense>
       )}

@@ -2,12 +2,13 @@ import { useMemo, useState, useSyncExternalStore } from "react"
 import type { Club, Court } from "../../api/catalogue"
 import type { Topic } from "../../live/protocol"
 import { useLive } from "../../live/useLive"
-import { Button } from "../../ui/Button"
 import { Notice } from "../../ui/Notice"
-import { formatMoney, formatTimeOnce } from "../../words/format"
 import { words } from "../../words/words"
+import type { Wait } from "../waitlist/wait"
+import { StartChip } from "./StartChip"
+import { startsOf } from "./starts"
 import styles from "./Times.module.css"
-import { isFree, type Scale, stepsOf, takenBy } from "./timeline"
+import type { Scale } from "./timeline"
 import { usePrices } from "./usePrices"
 import type { Selection } from "./view"
 
@@ -20,32 +21,33 @@ interface Props {
   readonly config: number
   readonly courts: readonly Court[]
   readonly scale: Scale
+  readonly mine: ReadonlySet<string>
+  /** What is held for whoever looks, by its name on the grid. */
+  readonly held: ReadonlyMap<string, unknown>
+  readonly waits: readonly Wait[]
   readonly now: number
   readonly onSelect: (selection: Selection) => void
 }
 
 /** The day for a small window: how long first, then when, then where. */
-export function Times({ club, topic, config, courts, scale, now, onSelect }: Props) {
+export function Times({ club, topic, config, courts, scale, mine, held, waits, now, onSelect }: Props) {
   const [minutes, setMinutes] = useState(remembered)
   const [chosen, setChosen] = useState<number | null>(null)
   const { topics } = useLive()
   const rows = useRows(topic, courts)
   const prices = usePrices(club, topic.date, config, minutes)
-  const starts = useMemo(() => {
-    const length = minutes * 60_000
-    return stepsOf(scale)
-      .filter(from => from >= now && from + length <= scale.until)
-      .map(from => {
-        const span = { from, until: from + length }
+  // Between two starts nothing passes, however often the clock is looked at.
+  const next = scale.from + Math.ceil((now - scale.from) / scale.step) * scale.step
+  const starts = useMemo(
+    () =>
+      startsOf({
+        ...{ scale, courts, mine, held, waits, now: next, length: minutes * 60_000 },
+        rowOf: court => topics.row(topic, court.id),
         // A court that cannot be booked for so long from then has no price.
-        const those = (may: typeof isFree | typeof takenBy) =>
-          courts.filter(
-            court => rows && prices(court.id, from) !== null && may(scale, topics.row(topic, court.id), span),
-          )
-        return { ...span, free: those(isFree), taken: those(takenBy) }
-      })
-  }, [scale, now, minutes, courts, rows, topics, topic, prices])
-  const money = (minor: number | null | undefined) => (minor == null ? null : formatMoney(minor, club.currency))
+        isBookable: (court, from) => rows !== "" && prices(court.id, from) !== null,
+      }),
+    [scale, next, minutes, courts, mine, held, waits, rows, topics, topic, prices],
+  )
   return (
     <>
       <fieldset className={styles["durations"]}>
@@ -73,40 +75,17 @@ export function Times({ club, topic, config, courts, scale, now, onSelect }: Pro
           <section key={part}>
             <h3>{words.grid.times.parts[part]}</h3>
             <ul className={styles["chips"]}>
-              {those.map(({ free, taken, ...span }) => {
-                const shown = free.length > 0 ? free : taken
-                const lowest = money(least(free.map(court => prices(court.id, span.from))))
-                return (
-                  <li key={span.from} className={chosen === span.from ? styles["open"] : undefined}>
-                    <button
-                      type="button"
-                      className={styles["chip"]}
-                      disabled={shown.length === 0}
-                      data-full={free.length === 0 || undefined}
-                      aria-expanded={chosen === span.from}
-                      onClick={() => setChosen(chosen === span.from ? null : span.from)}
-                    >
-                      <b>{formatTimeOnce(span.from, club.zone)}</b>
-                      <span>{free.length === 0 ? words.grid.times.none : words.grid.times.free(free.length)}</span>
-                      {lowest && <span>{words.grid.times.from(lowest)}</span>}
-                    </button>
-                    {chosen === span.from && shown.length > 0 && (
-                      <fieldset className={styles["courts"]}>
-                        <legend>
-                          {(free.length > 0 ? words.grid.times.choose : words.grid.times.wait)(
-                            formatTimeOnce(span.from, club.zone),
-                          )}
-                        </legend>
-                        {shown.map(court => (
-                          <Button key={court.id} onClick={() => onSelect({ court: court.id, ...span })}>
-                            {[court.name, court.kind, money(prices(court.id, span.from))].filter(Boolean).join(" · ")}
-                          </Button>
-                        ))}
-                      </fieldset>
-                    )}
-                  </li>
-                )
-              })}
+              {those.map(start => (
+                <StartChip
+                  key={start.from}
+                  club={club}
+                  start={start}
+                  open={chosen === start.from}
+                  priceOf={court => prices(court.id, start.from)}
+                  onOpen={() => setChosen(chosen === start.from ? null : start.from)}
+                  onSelect={onSelect}
+                />
+              ))}
             </ul>
           </section>
         )
@@ -134,11 +113,6 @@ function partOf(instant: number, zone: string): "morning" | "afternoon" | "eveni
     new Intl.DateTimeFormat("en-GB", { hour: "2-digit", hourCycle: "h23", timeZone: zone }).format(instant),
   )
   return hour < 12 ? "morning" : hour < 17 ? "afternoon" : "evening"
-}
-
-function least(prices: (number | null | undefined)[]): number | null {
-  const known = prices.filter(price => price != null)
-  return known.length > 0 ? Math.min(...known) : null
 }
 
 function remembered(): number {

@@ -3,6 +3,7 @@
 import { useMemo } from "react"
 import { useSearchParams } from "wouter"
 import type { Court } from "../../api/catalogue"
+import { useOpened } from "../../ui/useOpened"
 import { rfc, type Span } from "./timeline"
 
 /** A court and a time that somebody is about to book. */
@@ -19,14 +20,21 @@ export interface View {
   readonly selection: Selection | null
 }
 
-/** The view, and how to change it: each change is a step that Back takes back, unless it `replace`s. */
+/** The view, and how to change it: each change is a step that Back takes back. */
 export function useView(today: string) {
   const [search, setSearch] = useSearchParams()
   const text = search.toString()
   const view = useMemo(() => viewOf(new URLSearchParams(text), today), [text, today])
-  const change = (changes: Partial<View>, { replace = false } = {}) =>
-    setSearch(before => write(before, changes), { replace })
-  return { view, change }
+  const opened = useOpened()
+  const writing = (changes: Partial<View>) => (before: URLSearchParams) => write(before, changes)
+  return {
+    view,
+    change: (changes: Partial<View>) => setSearch(writing(changes)),
+    /** Open the drawer. With its day: what was selected today is not another time tomorrow. */
+    select: (selection: Selection) => opened.open(writing({ date: view.date, selection })),
+    reselect: (selection: Selection) => opened.change(writing({ selection })),
+    unselect: () => opened.close(writing({ selection: null })),
+  }
 }
 
 function viewOf(search: URLSearchParams, today: string): View {

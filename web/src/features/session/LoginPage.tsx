@@ -6,6 +6,7 @@ import { Form } from "../../ui/Form"
 import { Page } from "../../ui/Page"
 import { words } from "../../words/words"
 import { CodeField, EmailField, PasswordField } from "./fields"
+import { takeNext, withNext } from "./next"
 
 interface Credentials {
   readonly email: string
@@ -16,10 +17,11 @@ interface Credentials {
 export function LoginPage() {
   const [, navigate] = useLocation()
   const [search] = useSearchParams()
+  const next = search.get("next")
   const [known, setKnown] = useState<Credentials | null>(null)
   const enter = async ({ email, password }: Credentials, code?: string) => {
     await signIn(email, password, code)
-    navigate(localPath(search.get("next")), { replace: true })
+    navigate(takeNext(next), { replace: true })
   }
   if (known) {
     return (
@@ -52,16 +54,11 @@ export function LoginPage() {
         )}
       </Form>
       <p>
-        <Link href="/forgot">{words.login.forgot}</Link>
+        <Link href={withNext("/forgot", next)}>{words.login.forgot}</Link>
       </p>
       <p>
-        <Link href="/register">{words.login.register}</Link>
+        <Link href={withNext("/register", next)}>{words.login.register}</Link>
       </p>
     </Page>
   )
-}
-
-/** A path of this page; anything else could lead away from it. */
-function localPath(next: string | null): string {
-  return next && /^\/(?![/\\])/.test(next) ? next : "/"
 }

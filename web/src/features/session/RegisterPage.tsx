@@ -1,23 +1,32 @@
 import { useState } from "react"
-import { Link } from "wouter"
+import { Link, useSearchParams } from "wouter"
 import { register } from "../../api/account"
 import { Field } from "../../ui/Field"
 import { Form } from "../../ui/Form"
 import { Page } from "../../ui/Page"
 import { words } from "../../words/words"
 import { Afterwards, EmailField, PasswordField } from "./fields"
+import { keepNext, withNext } from "./next"
 
 /** Makes an account. What follows stands in a mail, which only the owner of the address reads. */
 export function RegisterPage() {
   const [sentTo, setSentTo] = useState<string | null>(null)
+  const [search] = useSearchParams()
+  const next = search.get("next")
   const said = words.account.register
-  if (sentTo !== null) return <Afterwards title={said.sent}>{said.sentText(sentTo)}</Afterwards>
+  if (sentTo !== null)
+    return (
+      <Afterwards title={said.sent} next={next}>
+        {said.sentText(sentTo)}
+      </Afterwards>
+    )
   return (
     <Page title={said.title} narrow>
       <Form
         submit={said.submit}
         act={async ({ email = "", password = "", name = "" }) => {
           await register(email, password, name)
+          keepNext(next)
           setSentTo(email)
         }}
       >
@@ -30,7 +39,7 @@ export function RegisterPage() {
         )}
       </Form>
       <p>
-        <Link href="/login">{said.known}</Link>
+        <Link href={withNext("/login", next)}>{said.known}</Link>
       </p>
     </Page>
   )

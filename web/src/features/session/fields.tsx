@@ -6,6 +6,7 @@ import { Field } from "../../ui/Field"
 import type { ProblemOf } from "../../ui/Form"
 import { Page } from "../../ui/Page"
 import { words } from "../../words/words"
+import { withNext } from "./next"
 
 /** The address that one signs in with; a password manager keeps it as the name of the user. */
 export function EmailField({ problem }: { problem: ProblemOf }) {
@@ -65,12 +66,19 @@ export function CodeField({ problem, name, ...told }: CodeProps) {
   )
 }
 
+interface AfterwardsProps {
+  readonly title: string
+  /** Where to come back to, if it is known. */
+  readonly next?: string | null
+  readonly children: ReactNode
+}
+
 /** What takes the form's place when it has done its work, and the way to sign in. */
-export function Afterwards({ title, children }: { title: string; children: ReactNode }) {
+export function Afterwards({ title, next = null, children }: AfterwardsProps) {
   return (
     <Page key="afterwards" title={title} narrow follows>
       <p>{children}</p>
-      <Link href="/login">{words.account.toSignIn}</Link>
+      <Link href={withNext("/login", next)}>{words.account.toSignIn}</Link>
     </Page>
   )
 }

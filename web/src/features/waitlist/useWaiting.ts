@@ -2,9 +2,9 @@
 
 import { useQuery } from "@tanstack/react-query"
 import { useMemo } from "react"
-import type { Court } from "../../api/catalogue"
 import { useSession } from "../../api/useSession"
 import { type Entry, waitlistQuery } from "../../api/waitlist"
+import type { Wait } from "./wait"
 
 const NONE: readonly Entry[] = []
 
@@ -31,17 +31,6 @@ export function useHeldForMe(): ReadonlyMap<string, Entry> {
   )
 }
 
-/** A place in a line, for the board. */
-export interface Wait {
-  /** Null: any court of `kind`. */
-  readonly court: number | null
-  readonly kind: string | null
-  readonly from: number
-  readonly until: number
-  /** From 1. */
-  readonly place: number
-}
-
 /** What somebody waits for in a club. The same array as long as it says the same. */
 export function useWaits(club: string): readonly Wait[] {
   const { entries } = useWaiting()
@@ -58,9 +47,4 @@ export function useWaits(club: string): readonly Wait[] {
         })),
     [entries, club],
   )
-}
-
-/** Whether it is about that court, perhaps among others. */
-export function isOn(wait: Wait, court: Court): boolean {
-  return wait.court === null ? wait.kind === court.kind : wait.court === court.id
 }
