@@ -27,7 +27,7 @@ export function Shell({ children, after }: { children: ReactNode; after: ReactNo
       </a>
       <header className={styles["header"]}>
         <Link href="/" className={styles["club"]}>
-          {club?.name ?? words.app.name}
+          <span>{club?.name ?? words.app.name}</span>
         </Link>
         <Mark />
         <nav className={styles["menu"]} aria-label={words.app.menu}>

@@ -91,6 +91,10 @@ export const booking = {
         : minutes > 0
           ? `Cancel free of charge until ${minutes} minutes before.`
           : "Cancel free of charge until it starts.",
+  cancelLate: (percent: number) =>
+    percent > 0
+      ? `It begins so soon that cancelling is not free any more: the club may charge ${percent} % of the price.`
+      : "It begins so soon that the club's time to cancel is over. Cancelling costs nothing all the same.",
   submit: (court: string, price: string) => `Book ${court} · ${price}`,
   submitting: "Booking…",
   again: "Try again",
@@ -98,7 +102,7 @@ export const booking = {
   signInWhy: "You come back to this court and time.",
   done: (court: string, span: string) => `${court} is yours: ${span}.`,
   doneFor: (who: string, court: string, span: string) => `${court} is booked for ${who}: ${span}.`,
-  cancelBy: (moment: string) => `You can cancel until ${moment}.`,
+  cancelBy: (moment: string) => `Cancel free of charge until ${moment}.`,
   toBookings: "See my bookings",
   toCalendar: "Add to calendar",
   alternative: (court: string, times: string, price: string) => `Book ${court}, ${times} · ${price}`,

@@ -39,6 +39,7 @@ export const waitlist = {
   joinedOffer: "When it is your turn it is held for you: we say so here and by mail, and you take it or leave it.",
   joinedBook: "When it is your turn it is booked for you, and we say so here and by mail.",
   toWaitlist: "See what I wait for",
+  placeShort: ordinal,
   place: (place: number) => `${ordinal(place)} in line`,
   waits: (place: number) => `You wait for this: you are ${ordinal(place)} in line.`,
   held: "It is your turn: being held for you",

@@ -8,7 +8,7 @@ import type { Cell, Topic } from "../../live/protocol"
 import { useRow } from "../../live/useLive"
 import { Button, buttonClass } from "../../ui/Button"
 import { Notice } from "../../ui/Notice"
-import { formatDate, formatSpan, formatTime } from "../../words/format"
+import { formatMoment, formatSpan } from "../../words/format"
 import { words } from "../../words/words"
 import { CalendarLink } from "../bookings/CalendarLink"
 import { type Scale, takenBy } from "../grid/timeline"
@@ -16,6 +16,7 @@ import type { Selection } from "../grid/view"
 import { OfferCard } from "../waitlist/OfferCard"
 import { useEntryWords } from "../waitlist/useEntryPlace"
 import { useWaiting } from "../waitlist/useWaiting"
+import { Deadline } from "./Deadline"
 import styles from "./Drawer.module.css"
 import { Lines } from "./Lines"
 import { Order } from "./Order"
@@ -141,14 +142,14 @@ function Said({ said, next, onClose }: { said: string; next?: string; onClose: (
   )
 }
 
-interface DoneProps extends Pick<Props, "club" | "courts" | "onClose"> {
+interface DoneProps extends Pick<Props, "club" | "courts" | "now" | "onClose"> {
   readonly booking: Booking
   /** For whom, if for somebody else. */
   readonly who: string | null
 }
 
 /** What has been booked. */
-function Done({ club, courts, booking, who, onClose }: DoneProps) {
+function Done({ club, courts, now, booking, who, onClose }: DoneProps) {
   const name = courts.find(court => court.id === booking.court_id)?.name ?? ""
   const span = formatSpan(booking.start_ts, booking.end_ts, club.zone)
   const said = who === null ? words.booking.done(name, span) : words.booking.doneFor(who, name, span)
@@ -156,7 +157,12 @@ function Done({ club, courts, booking, who, onClose }: DoneProps) {
     <Sheet title={words.booking.title} onClose={onClose}>
       <Notice>{said}</Notice>
       <Lines price={booking.price} />
-      {who === null && <p>{words.booking.cancelBy(momentOf(booking.cancel_until, club.zone))}</p>}
+      {who === null &&
+        (Date.parse(booking.cancel_until) < now ? (
+          <Deadline policy={club.policy} from={Date.parse(booking.start_ts)} now={now} />
+        ) : (
+          <p>{words.booking.cancelBy(formatMoment(booking.cancel_until, club.zone))}</p>
+        ))}
       <p className={styles["actions"]}>
         {who === null && (
           <>
@@ -172,8 +178,4 @@ function Done({ club, courts, booking, who, onClose }: DoneProps) {
       </p>
     </Sheet>
   )
-}
-
-function momentOf(instant: string, zone: string): string {
-  return `${formatDate(instant, zone)}, ${formatTime(instant, zone)}`
 }

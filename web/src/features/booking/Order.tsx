@@ -7,7 +7,7 @@ import { useSession } from "../../api/useSession"
 import type { Entry } from "../../api/waitlist"
 import type { Cell, Topic } from "../../live/protocol"
 import { useDayChanges } from "../../live/useDayChanges"
-import { Button, buttonClass } from "../../ui/Button"
+import { buttonClass } from "../../ui/Button"
 import { Notice } from "../../ui/Notice"
 import { formatDate, formatMoney, formatTime, formatTimes } from "../../words/format"
 import { words } from "../../words/words"
@@ -17,11 +17,13 @@ import { useSignIn } from "../session/next"
 import { WaitPanel } from "../waitlist/WaitPanel"
 import { Alternatives } from "./Alternatives"
 import { Choices } from "./Choices"
+import { Deadline } from "./Deadline"
 import type { Props } from "./Drawer"
 import styles from "./Drawer.module.css"
 import { Lines } from "./Lines"
 import { codeOf, sentenceFor } from "./refusals"
 import { Sheet } from "./Sheet"
+import { Submit } from "./Submit"
 import type { useBooking } from "./useBooking"
 import type { Whom } from "./whom"
 
@@ -29,9 +31,6 @@ const ForWhom = lazy(async () => ({ default: (await import("../admin/ForWhom")).
 
 /** What is refused so may be waited for, with coach and equipment. */
 const WAITED: readonly string[] = ["coach_unavailable", "equipment_unavailable", "outside_horizon"]
-
-/** Of a price that could not be asked: what may be otherwise a moment later. */
-const AGAIN: readonly string[] = ["unreachable", "unreadable", "unavailable", "rate_limited"]
 
 interface OrderProps extends Props {
   readonly court: Court
@@ -112,7 +111,7 @@ export function Order(props: OrderProps) {
         }}
       />
       {priced && <Lines price={priced} />}
-      <p>{words.booking.cancelUntil(club.policy.cancel_deadline)}</p>
+      <Deadline policy={club.policy} from={selection.from} now={props.now} />
       {!wait && signedIn && (
         <Submit
           name={court.name}
@@ -135,33 +134,6 @@ export function Order(props: OrderProps) {
       )}
       {!signedIn && <Stranger waits={taken} about={total === null ? null : money(total)} />}
     </Sheet>
-  )
-}
-
-interface SubmitProps {
-  readonly name: string
-  readonly price: string | null
-  readonly busy: boolean
-  /** Why the price is not known, if it could not be asked. */
-  readonly failed: unknown
-  readonly onAgain: () => void
-  /** Null while the price is not known. */
-  readonly onSubmit: (() => void) | null
-}
-
-function Submit({ name, price, busy, failed, onAgain, onSubmit }: SubmitProps) {
-  const again = AGAIN.includes(codeOf(failed) ?? "")
-  const said = busy ? words.booking.submitting : words.booking.submit(name, price ?? "…")
-  return (
-    <p className={styles["actions"]}>
-      {again ? (
-        <Button onClick={onAgain}>{words.booking.again}</Button>
-      ) : (
-        <Button look="primary" disabled={busy || !onSubmit} onClick={onSubmit ?? undefined}>
-          {said}
-        </Button>
-      )}
-    </p>
   )
 }
 

@@ -6,7 +6,8 @@ import { formatTime, formatTimes } from "../../words/format"
 import { words } from "../../words/words"
 import { isOn, type Wait } from "../waitlist/wait"
 import styles from "./Board.module.css"
-import { type Piece, piecesOf, placeOf, type Scale, type Span } from "./timeline"
+import cells from "./Cells.module.css"
+import { HOUR, type Piece, piecesOf, placeOf, type Scale, type Span } from "./timeline"
 
 export interface RowProps {
   readonly topic: Topic
@@ -95,7 +96,7 @@ function PieceCell({ piece, row, ...props }: RowProps & { piece: Shown; row: Row
         row ? [speak(piece, looks, state), place].filter(Boolean).join(", ") : words.app.loading,
       )}
       title={looks === "free" ? formatTime(piece.from, zone) : [shown, place].filter(Boolean).join(" · ")}
-      className={styles["cell"]}
+      className={cells["cell"]}
       data-looks={looks}
       data-waited={waited || undefined}
       data-line={place !== null || undefined}
@@ -104,9 +105,9 @@ function PieceCell({ piece, row, ...props }: RowProps & { piece: Shown; row: Row
       style={placed(scale, piece)}
     >
       {looks !== "free" && looks !== "shut" && looks !== "noCoach" && looks !== "past" && (
-        <span className={styles["what"]}>{shown}</span>
+        <span className={cells["what"]}>{shown}</span>
       )}
-      {line && <span className={styles["line"]} data-place={place} style={within(piece, line)} />}
+      {line && <span className={cells["line"]} data-place={shortly(piece, line)} style={within(piece, line)} />}
     </div>
   )
 }
@@ -150,6 +151,12 @@ function speak(piece: Shown, looks: Looks, state: string): string {
 function placed(scale: Scale, span: Span): CSSProperties {
   const left = placeOf(scale, span.from)
   return { left: `${left}%`, width: `${placeOf(scale, span.until) - left}%` }
+}
+
+/** One's place in the line, as long as there is room for. */
+function shortly(piece: Span, line: Wait): string {
+  const shown = Math.min(piece.until, line.until) - Math.max(piece.from, line.from)
+  return shown < HOUR ? words.waitlist.placeShort(line.place) : words.waitlist.place(line.place)
 }
 
 /** Where a span is in a piece that it meets. */

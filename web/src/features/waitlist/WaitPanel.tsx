@@ -9,6 +9,7 @@ import { Button } from "../../ui/Button"
 import { Field } from "../../ui/Field"
 import { Notice } from "../../ui/Notice"
 import { Select } from "../../ui/Select"
+import { useRested } from "../../ui/useRested"
 import { minorDigits } from "../../words/format"
 import { words } from "../../words/words"
 import { sentenceFor } from "./refusals"
@@ -36,6 +37,7 @@ export function WaitPanel({ club, court, wanted, price, onJoined }: Props) {
   const [cap, setCap] = useState<string | null>(null)
   const [before, setBefore] = useState(0)
   const [busy, setBusy] = useState(false)
+  const rested = useRested()
   const [error, setError] = useState<unknown>(null)
   const key = useRef(NO_KEY)
   const { start_ts, end_ts, coach_id, equipment } = wanted
@@ -104,7 +106,7 @@ export function WaitPanel({ club, court, wanted, price, onJoined }: Props) {
       </Select>
       {(error ?? position.error) !== null && <Notice trouble>{sentenceFor(error ?? position.error)}</Notice>}
       <p className={styles["join"]}>
-        <Button look="primary" disabled={busy || !position.data} onClick={() => void join()}>
+        <Button look="primary" disabled={busy || !rested || !position.data} onClick={() => void join()}>
           {busy ? words.waitlist.joining : position.data ? words.waitlist.joinAs(position.data) : words.waitlist.join}
         </Button>
       </p>
