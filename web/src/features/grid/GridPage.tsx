@@ -28,6 +28,8 @@ const fetchDrawer = () => import("../booking/Drawer")
 const Drawer = lazy(async () => ({ default: (await fetchDrawer()).Drawer }))
 const NONE: readonly Court[] = []
 const NOBODY: readonly never[] = []
+/** So many times fill a phone. */
+const CHIPS = 12
 
 /** The live grid of a day: which courts are free when, and booking them. */
 export function GridPage() {
@@ -75,6 +77,7 @@ function Day({ club }: { club: Club }) {
       {refusal && <Notice trouble>{refusal === "forbidden_topic" ? words.grid.members : words.grid.noGrid}</Notice>}
       {scale === null && <Notice>{words.grid.closedDay}</Notice>}
       {data && courts.length === 0 && <Notice>{words.grid.noCourts}</Notice>}
+      {!head && !refusal && <Skeleton count={wide ? courts.length : CHIPS} wide={wide} />}
       <Age now={now}>
         {scale && wide && (
           <Board
@@ -105,6 +108,17 @@ function Day({ club }: { club: Club }) {
         </Suspense>
       )}
     </>
+  )
+}
+
+/** Where the grid will be, as long as it is on its way. */
+function Skeleton({ count, wide }: { count: number; wide: boolean }) {
+  return (
+    <div className={styles["skeleton"]} data-wide={wide} aria-hidden="true">
+      {Array.from({ length: count }, (_, index) => index).map(index => (
+        <span key={index} />
+      ))}
+    </div>
   )
 }
 

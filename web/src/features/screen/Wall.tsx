@@ -8,14 +8,12 @@ import { words } from "../../words/words"
 import { columnsFor } from "./layout"
 import { recall, remember, type Shown } from "./memory"
 import styles from "./screen.module.css"
+import { shiftAt } from "./shift"
 import { hoursOf } from "./status"
 import { Tile } from "./Tile"
 import { useGlance } from "./useGlance"
 import type { ScreenLife } from "./useScreen"
 
-const SHIFT_EVERY = 3
-const SHIFT_STEPS = 16
-const SHIFT_PIXELS = 6
 const RETRY = 5_000
 
 /** All courts of the club at one glance. */
@@ -113,13 +111,6 @@ function Tiles({ count, children }: { count: number; children: ReactNode }) {
 function onResize(listener: () => void): () => void {
   addEventListener("resize", listener)
   return () => removeEventListener("resize", listener)
-}
-
-/** All moves by some pixels every few minutes, round a small circle, so that nothing burns into the glass. */
-function shiftAt(minute: number) {
-  const angle = ((minute / 60_000 / SHIFT_EVERY) % SHIFT_STEPS) * ((2 * Math.PI) / SHIFT_STEPS)
-  const [x, y] = [Math.cos(angle), Math.sin(angle)].map(part => Math.round(part * SHIFT_PIXELS))
-  return { transform: `translate(${x}px, ${y}px)` }
 }
 
 function sinceOf(trueAt: number, today: string, zone: string): string {
