@@ -17,7 +17,7 @@ FIGURES = {
     "reads": 6,
     "large": 3,
     "redis": 2,
-    "mails": 2,
+    "mails": 3,
     "waiting": 1,
     "live": 21 if nchan.installed() else 13,
 }

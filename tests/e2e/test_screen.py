@@ -59,7 +59,7 @@ async def make_club(admin: httpx.AsyncClient, slug: str, courts: int, visibility
     """A club that is open all day; gives the ids of its courts."""
     body = {"slug": slug, "name": f"The {slug}", "zone": ZONE, "currency": "GBP", "grid_visibility": visibility}
     version = (await admin.post("/api/admin/clubs", json=body)).raise_for_status().json()["version"]
-    hours = {"hours": [{"weekday": day, "opens": "00:00", "closes": "00:00"} for day in range(7)]}
+    hours = {"hours": [{"weekday": day, "opens": "00:00", "closes": "24:00"} for day in range(7)]}
     answer = await admin.put(f"/api/admin/hours?club={slug}", json=hours, headers={"If-Match": f'"{version}"'})
     answer.raise_for_status()
     ids = []

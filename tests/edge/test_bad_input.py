@@ -125,7 +125,7 @@ FIELDS: list[tuple[Json, int, str, str | None]] = [
     ({"user_email": "a\x00b@example.com"}, 422, "invalid_request", "user_email"),
     ({"user_email": "player2@courtside.example"}, 403, "forbidden", "user_email"),
     ({"expected_total": -1}, 422, "invalid_request", "expected_total"),
-    ({"expected_total": 2**31}, 422, "invalid_request", "expected_total"),
+    ({"expected_total": 2**53}, 422, "invalid_request", "expected_total"),
     ({"waitlist": "yes"}, 422, "invalid_request", "waitlist"),
     ({"price": 1}, 422, "invalid_request", "price"),
     ({"": 1}, 422, "invalid_request", ""),
