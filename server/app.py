@@ -2,11 +2,12 @@
 
 `uvicorn server.app:app` serves it; `create_app` makes one with given settings and clock.
 
-The order of the layers, from the outside: `Telemetry` (request id, headers of every answer, the log's line) → `HeadAsGet`
-→ `Front` (hosts, headers for browsers) → `Cors` (pages of other origins, where there are any) → `Express` (what is asked
-all the time; the rest goes on) → Litestar's exception handler → the router → `IdentityMiddleware` (who asks) →
-`LimitsMiddleware` (how often) → `StrangersMiddleware` → the handler, which decodes its body. So a router's 404 costs
-nothing, and a flood with broken tokens is counted before it is refused.
+The order of the layers, from the outside: `LingeringClose` (an answer that is there before the body) → `Telemetry`
+(request id, headers of every answer, the log's line) → `HeadAsGet` → `Front` (hosts, headers for browsers) → `Cors`
+(pages of other origins, where there are any) → `Express` (what is asked all the time; the rest goes on) → Litestar's
+exception handler → the router → `IdentityMiddleware` (who asks) → `LimitsMiddleware` (how often) →
+`StrangersMiddleware` → the handler, which decodes its body. So a router's 404 costs nothing, and a flood with broken
+tokens is counted before it is refused.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ from server.edge.head import HeadAsGet
 from server.edge.health import DatabaseCheck, draining_on_sigterm, start_draining
 from server.edge.identity import IdentityMiddleware, StrangersMiddleware, remember_identities
 from server.edge.limits import LANES, LimitsMiddleware, RateLimiter
+from server.edge.lingering import LingeringClose
 from server.edge.requests import MAX_BODY_BYTES, JsonBody
 from server.edge.telemetry import Telemetry
 from server.live.feed import Feed
@@ -175,10 +177,12 @@ class Application(Litestar):
         super().__init__(middleware=_layers(settings), **kwargs)
         express = Express(super().__call__, self, EXPRESS, partial(_within, _layers(settings)))
         shared = Cors(express, settings.cors_origins) if settings.cors_origins else express
-        self._outermost = self.state.telemetry = Telemetry(HeadAsGet(Front(shared, settings)), settings)
+        self.state.telemetry = Telemetry(HeadAsGet(Front(shared, settings)), settings)
+        self._outermost = LingeringClose(self.state.telemetry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
-        await self._outermost(scope, receive, send)
+        kind: str = scope["type"]
+        await self._outermost(scope, receive, _in_a_sentence(send) if kind == "lifespan" else send)
 
 
 def create_app(
@@ -257,6 +261,23 @@ def _layers(settings: Settings) -> list[DefineMiddleware]:
 
 def _within(layers: list[DefineMiddleware], app: ASGIApp) -> ASGIApp:
     return reduce(lambda inner, layer: layer(inner), reversed(layers), app)
+
+
+def _in_a_sentence(send: Send) -> Send:
+    """Of a wrong setting the server is told the sentence; Litestar tells it the traceback of whatever stops the start."""
+
+    async def send_shorter(message: Any) -> None:
+        if message["type"] == "lifespan.startup.failed" and (wrong := _wrong_setting(sys.exception())) is not None:
+            message = {"type": "lifespan.startup.failed", "message": str(wrong)}
+        await send(message)
+
+    return send_shorter
+
+
+def _wrong_setting(error: BaseException | None) -> SettingsError | None:
+    if isinstance(error, BaseExceptionGroup):  # Litestar runs the lifespan within a task group
+        return next(filter(None, map(_wrong_setting, error.exceptions)), None)
+    return error if isinstance(error, SettingsError) else None
 
 
 def __getattr__(name: str) -> Litestar:

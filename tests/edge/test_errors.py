@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -15,12 +16,14 @@ from litestar import Litestar, Request, get, post
 from litestar.params import FromPath, JSONBody
 from structlog.testing import capture_logs
 
+from server.app import create_app
 from server.domain import errors
 from server.domain.errors import Refusal
 from server.edge.errors import PROBLEM_JSON, answer_exception, every_refusal, problem_document
 from server.edge.requests import MAX_BODY_BYTES, Count, Id, JsonBody, PathId, documented, header_of, query_of
 from server.edge.telemetry import Telemetry
 from server.logs import configure_logging
+from server.settings import Settings
 from tests.conftest import BASE_SETTINGS
 from tests.edge.conftest import LiveServer
 from tests.edge.serving import client_of
@@ -321,3 +324,20 @@ async def test_a_query_that_does_not_fit_is_422_and_says_where(http: httpx.Async
 async def test_the_plus_of_an_offset_need_not_be_encoded(http: httpx.AsyncClient, sent: str) -> None:
     answer = await http.get(f"/pages?club=a&at={sent}&limit=3", headers={"If-None-Match": '"x"'})
     assert answer.json() == {"club": "a", "at": "2026-12-01T10:00:00+01:00", "limit": 3, "etag": '"x"'}
+
+
+async def test_a_wrong_setting_stops_the_start_with_its_sentence(settings: Settings) -> None:
+    app = create_app(replace(settings, database_url=settings.database_url + "_gone"))
+    told: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    with pytest.raises(ExceptionGroup):  # which a server that was told does not show
+        await app({"type": "lifespan", "app": app}, receive, send)  # type: ignore[arg-type]
+    assert [message["type"] for message in told] == ["lifespan.startup.failed"]
+    assert told[0]["message"].startswith("DATABASE_URL opens no database")
+    assert "\n" not in told[0]["message"]
