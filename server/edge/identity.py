@@ -21,7 +21,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from server.domain.catalogue import Catalogue
 from server.domain.errors import CsrfFailed, Forbidden, NotFound, Refusal, TotpEnrolmentRequired, Unauthenticated
-from server.domain.people import Identity, Screen
+from server.domain.people import Identity, Role, Screen
 from server.edge.errors import problem_response
 from server.edge.open_routes import is_open, is_open_to_screens
 from server.edge.scopes import OF_STAFF, opens, scope_of
@@ -257,25 +257,28 @@ def claims_of(request: Connection) -> Claims:
 
 def require_staff(request: Connection, club_id: int) -> Identity:
     """Who is asking, if staff or admin of the club. Raises `Forbidden` otherwise, or as `identity_of` does."""
-    identity = _with_factor(request)
-    if not identity.is_staff_of(club_id):
-        raise Forbidden("This is for the club's staff.")
-    return identity
+    return _with_role(request, club_id, ("staff", "admin"), "staff and administrators")
 
 
 def require_admin(request: Connection, club_id: int) -> Identity:
     """Who is asking, if admin of the club. Raises `Forbidden` otherwise, or as `identity_of` does."""
-    identity = _with_factor(request)
-    if identity.role_in(club_id) != "admin":
-        raise Forbidden("This is for the club's administrators.")
-    return identity
+    return _with_role(request, club_id, ("admin",), "administrators")
 
 
 def require_founder(request: Connection) -> Identity:
     """Who is asking, if allowed to found a club. Raises `Forbidden` otherwise, or as `identity_of` does."""
     identity = _with_factor(request)
     if not identity.may_found_clubs:
-        raise Forbidden("New clubs are made by an administrator.")
+        raise Forbidden("New clubs are made by administrators of a club, and by operators. You are neither.")
+    return identity
+
+
+def _with_role(request: Connection, club_id: int, allowed: tuple[Role, ...], whose: str) -> Identity:
+    identity = _with_factor(request)
+    role = identity.role_in(club_id)
+    if role not in allowed:
+        yours = "are suspended" if identity.is_suspended_in(club_id) else f"have the role {role}"
+        raise Forbidden(f"This is for the club's {whose}. You {yours} there.")
     return identity
 
 

@@ -102,7 +102,9 @@ async def test_staff_read_everything_and_players_nothing(client: httpx.AsyncClie
         url = f"/api/admin/{path}"
         assert problem(await client.get(url))[:2] == (401, "unauthenticated")
         assert (await staff.ask("GET", url)).status_code == 200
-        assert problem(await player.ask("GET", url))[:2] == (403, "forbidden")
+        refused = await player.ask("GET", url)
+        assert problem(refused)[:2] == (403, "forbidden")
+        assert "for staff and administrators" in refused.json()["detail"].replace("the club's ", "")
 
 
 OF_ADMINISTRATORS: list[tuple[str, str, Json | None]] = [
@@ -119,6 +121,7 @@ async def test_clubs_and_prices_are_the_administrators(staff: Person) -> None:
     for method, path, body in OF_ADMINISTRATORS:
         answer = await staff.ask(method, f"/api/admin/{path}", body, If_Match='"1"')
         assert problem(answer)[:2] == (403, "forbidden"), path
+        assert "administrators" in answer.json()["detail"], path
 
 
 async def test_the_staff_of_one_club_are_nobody_in_another(

@@ -156,7 +156,7 @@ async def list_clubs(request: AnyRequest) -> AdminClubs:
     identity = identity_of(request)
     staffed = [club_id for club_id in identity.memberships if identity.is_staff_of(club_id)]
     if not staffed and not identity.may_found_clubs:
-        raise errors.Forbidden("This is for the staff of clubs.")
+        raise errors.Forbidden("This is for staff and administrators of a club. You have neither role in any.")
     items = await usecases.list_clubs(catalogues_of(request), staffed, query.cursor or 0, query.limit)
     return AdminClubs([_wire(item) for item in items], next_of([item.id for item in items], query.limit))
 
