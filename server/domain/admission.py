@@ -41,10 +41,10 @@ def admit(
             raise errors.Suspended
         overrides.append(errors.Suspended.code)
     if catalogue.policy.quotas.any_set:
-        held = list(daybook.held.get(party.user_id, ()))
-        if ignoring is not None and ignoring.interval in held:
-            held.remove(ignoring.interval)
-        refusal = quotas.exceeded(catalogue, held, interval, now=now)
+        times = list(daybook.booked_times.get(party.user_id, ()))
+        if ignoring is not None and ignoring.interval in times:
+            times.remove(ignoring.interval)
+        refusal = quotas.exceeded(catalogue, times, interval, now=now)
         if refusal is not None:
             if not party.staff:
                 raise refusal

@@ -164,9 +164,9 @@ def _move(daybook: Daybook, writes: Writes, request: Move, now: datetime, new_id
     effects.occupy(daybook, writes, moved)
     writes.moved.append(moved)
     daybook.bookings[moved.id] = moved
-    held = daybook.held.get(party.user_id)
-    if held is not None and current.interval in held:
-        held[held.index(current.interval)] = moved.interval
+    times = daybook.booked_times.get(party.user_id)
+    if times is not None and current.interval in times:
+        times[times.index(current.interval)] = moved.interval
     more = {"overrides": overrides, "previous": place_of(current), "fee": fee}
     effects.tell(writes, AuditEvent.of_booking(request.op_id, "moved", moved, party.actor_id, more), moved, new_id())
     effects.owe(writes, moved, price.total - current.price.total)

@@ -20,7 +20,7 @@ from server.domain.bookings import Book, Booking, Closure, Outcome
 from server.domain.capacity import Taken
 from server.domain.catalogue import Catalogue
 from server.domain.events import AuditEvent, LedgerEntry, Message
-from server.domain.footprint import ResourceDay, companions, rows_changed_with, units_of
+from server.domain.footprint import ResourceDay, companions, freed_with, rows_changed_with, units_of
 from server.domain.pricing import Price
 from server.domain.slots import Interval, days_of
 from server.domain.waitlist import Ended, Entry, Freed, Hold
@@ -45,8 +45,9 @@ class Daybook(msgspec.Struct, kw_only=True):
     bookings: dict[UUID, Booking] = {}
     """The bookings that the requests name, as they are now."""
     closures: dict[UUID, Closure] = {}
-    held: dict[int, list[Interval]] = {}
-    """User id → their confirmed bookings of this week and later; read only where quotas are set."""
+    booked_times: dict[int, list[Interval]] = {}
+    """User id → the times of their confirmed bookings, of this week and later; read where quotas are set, and of who
+    waits."""
     answers: dict[tuple[int, str, str], Answer] = {}
     entries: dict[UUID, Entry] = {}
     """The waiters whom the requests name or could serve, and all that is held for the same people."""
@@ -157,7 +158,7 @@ def make_booking(
     )
     occupy(daybook, writes, booking)
     writes.booked.append(booking)
-    daybook.held.setdefault(booking.user_id, []).append(booking.interval)
+    daybook.booked_times.setdefault(booking.user_id, []).append(booking.interval)
     owe(writes, booking, price.total)
     return booking
 
@@ -240,7 +241,7 @@ def vacate(daybook: Daybook, writes: Writes, booking: Booking) -> None:
     _release(daybook, booking.id)
     writes.freed.append(booking.id)
     _touch(writes, daybook.catalogue, booking, booking.court_id)
-    daybook.freed.append(_freed(daybook.catalogue, booking, booking.court_id))
+    daybook.freed.append(freed_with(daybook.catalogue, booking, booking.court_id))
 
 
 def call_off(daybook: Daybook, writes: Writes, booking: Booking, now: datetime) -> Booking:
@@ -248,9 +249,9 @@ def call_off(daybook: Daybook, writes: Writes, booking: Booking, now: datetime) 
     vacate(daybook, writes, booking)
     cancelled = msgspec.structs.replace(booking, status="cancelled", cancelled_at=now, revision=booking.revision + 1)
     daybook.bookings[cancelled.id] = cancelled
-    held = daybook.held.get(booking.user_id)
-    if held is not None and booking.interval in held:
-        held.remove(booking.interval)
+    times = daybook.booked_times.get(booking.user_id)
+    if times is not None and booking.interval in times:
+        times.remove(booking.interval)
     writes.cancelled.append(cancelled)
     owe(writes, cancelled, -booking.price.total)
     return cancelled
@@ -269,7 +270,7 @@ def let_go(daybook: Daybook, writes: Writes, entry: Entry) -> Entry:
     """Free what is held for the entry, if anything is."""
     if entry.hold is None:
         return entry
-    daybook.freed.append(_freed(daybook.catalogue, entry, entry.hold.court_id))
+    daybook.freed.append(freed_with(daybook.catalogue, entry, entry.hold.court_id))
     return drop_hold(daybook, writes, entry)
 
 
@@ -300,12 +301,6 @@ def _release(daybook: Daybook, owner: UUID) -> None:
     for resource, uses in daybook.taken.items():
         if any(use.owner == owner for use in uses):
             daybook.taken[resource] = [use for use in uses if use.owner != owner]
-
-
-def _freed(catalogue: Catalogue, wish: Booking | Entry, court_id: int) -> Freed:
-    resources = set(units_of(catalogue, (court_id,)))
-    resources.update(companions(catalogue, wish.coach_id, wish.equipment))
-    return Freed(wish.interval, frozenset(resources), wish.user_id)
 
 
 # -- which rows of the grid that changes --------------------------------------------------------------------

@@ -157,9 +157,9 @@ def freed_by(catalogue: Catalogue, requests: Iterable[Request], entries: Collect
     for request in requests:
         match request:
             case Cancel() | Move():
-                freed.append(_freed_with(catalogue, request.seen))
+                freed.append(freed_with(catalogue, request.seen, request.seen.court_id))
             case Close():
-                freed += [_freed_with(catalogue, booking) for booking in request.seen]
+                freed += [freed_with(catalogue, booking, booking.court_id) for booking in request.seen]
                 if request.replaces is not None:
                     freed.append(Freed(request.replaces.interval, units_of(catalogue, request.replaces.court_ids)))
             case Reopen():
@@ -174,8 +174,8 @@ def freed_by(catalogue: Catalogue, requests: Iterable[Request], entries: Collect
     return freed
 
 
-def spans_of(catalogue: Catalogue, requests: Iterable[Request], entries: Collection[Entry] = ()) -> list[Interval]:
-    """When those wait who have to be known: whom it could serve, and among whom somebody joins."""
+def waiting_spans(catalogue: Catalogue, requests: Iterable[Request], entries: Collection[Entry] = ()) -> list[Interval]:
+    """The times of the waiters who have to be read: whom what is freed could serve, and among whom somebody joins."""
     requests = list(requests)
     reach = DAY if catalogue.policy.refuse_gaps else 0 * DAY
     spans = [
@@ -200,10 +200,11 @@ def units_of(catalogue: Catalogue, court_ids: Iterable[int]) -> frozenset[int]:
     return frozenset(unit for court_id in court_ids for unit in catalogue.units_of_court.get(court_id, ()))
 
 
-def _freed_with(catalogue: Catalogue, booking: Booking) -> Freed:
-    found = set(units_of(catalogue, (booking.court_id,)))
-    found.update(companions(catalogue, booking.coach_id, booking.equipment))
-    return Freed(booking.interval, frozenset(found), booking.user_id)
+def freed_with(catalogue: Catalogue, wish: Booking | Entry, court_id: int) -> Freed:
+    """What becomes free when a booking, or what is held for an entry, gives that court up."""
+    found = set(units_of(catalogue, (court_id,)))
+    found.update(companions(catalogue, wish.coach_id, wish.equipment))
+    return Freed(wish.interval, frozenset(found), wish.user_id)
 
 
 def _freed_by_waiting(catalogue: Catalogue, entry: Entry) -> Freed:

@@ -301,7 +301,7 @@ def _admitted(daybook: Daybook, entry: Entry, court_id: int, now: datetime) -> P
 
 def _clashes(daybook: Daybook, entry: Entry) -> bool:
     """Whether the player has something else at that time, or it is held for them."""
-    if any(booked.overlaps(entry.interval) for booked in daybook.held.get(entry.user_id, ())):
+    if any(booked.overlaps(entry.interval) for booked in daybook.booked_times.get(entry.user_id, ())):
         return True
     return any(
         other.hold is not None

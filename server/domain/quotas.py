@@ -12,15 +12,15 @@ from server.domain.slots import Interval, local_day
 
 
 def exceeded(
-    catalogue: Catalogue, held: Sequence[Interval], wanted: Interval, *, now: datetime
+    catalogue: Catalogue, booked: Sequence[Interval], wanted: Interval, *, now: datetime
 ) -> QuotaExceeded | None:
-    """The refusal that `wanted` deserves beside the bookings that the player already holds, or None.
+    """The refusal that `wanted` deserves beside the bookings that the player already has, or None.
 
     A day's or week's minutes are those of the bookings that start in it; the week is the ISO week.
     """
     quotas = catalogue.policy.quotas
     limit = quotas.active_bookings
-    if limit is not None and sum(interval.end > now for interval in held) >= limit:
+    if limit is not None and sum(interval.end > now for interval in booked) >= limit:
         return QuotaExceeded(
             f"You may hold {limit} booking{'s' if limit != 1 else ''} at a time. Cancel one or wait until it is played.",
             quota="active_bookings",
@@ -28,7 +28,7 @@ def exceeded(
         )
     day = local_day(wanted.start, catalogue.tz)
     week = policy.iso_week(day)
-    days = [(interval, local_day(interval.start, catalogue.tz)) for interval in held]
+    days = [(interval, local_day(interval.start, catalogue.tz)) for interval in booked]
     today = [interval for interval, of in days if of == day]
     this_week = [interval for interval, of in days if policy.iso_week(of) == week]
 
@@ -41,8 +41,8 @@ def exceeded(
         return QuotaExceeded(f"You may book {limit} minutes a week.", quota="minutes_per_week", limit=limit)
     if (limit := quotas.prime_minutes_per_week) is not None:
         wanted_prime = policy.prime_minutes(catalogue, wanted)
-        held_prime = sum(policy.prime_minutes(catalogue, interval) for interval in this_week)
-        if wanted_prime and held_prime + wanted_prime > limit:
+        booked_prime = sum(policy.prime_minutes(catalogue, interval) for interval in this_week)
+        if wanted_prime and booked_prime + wanted_prime > limit:
             return QuotaExceeded(
                 f"You may book {limit} minutes of prime time a week.", quota="prime_minutes_per_week", limit=limit
             )

@@ -126,8 +126,7 @@ class BookingQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 async def quote(request: Request[Any, Any, Any], data: JSONBody[NewBooking]) -> Price:
     """The price with its lines, for the body of a booking. Books nothing, reserves nothing."""
     bookings: Bookings = request.app.state.bookings
-    _, price = await bookings.quote(identity_of(request), wanted_of(data), lambda club: _may_book(request, club))
-    return price
+    return await bookings.quote(identity_of(request), wanted_of(data), lambda club: _may_book(request, club))
 
 
 @post(

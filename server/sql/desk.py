@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import msgspec
 
 from server.domain.capacity import Taken
-from server.domain.effects import Answer, Writes
+from server.domain.effects import Answer, StoredAnswer, Writes
 from server.domain.footprint import ResourceDay
 from server.domain.slots import Interval, day_interval
 from server.sql.connection import Connection
@@ -116,7 +116,7 @@ async def list_taken(
     return (rows[0][0], rows[0][1]), taken
 
 
-def spans_of(reads: Iterable[ResourceDay], zone: Any) -> list[tuple[int, datetime, datetime]]:
+def spans_of(reads: Iterable[ResourceDay], zone: ZoneInfo) -> list[tuple[int, datetime, datetime]]:
     """The (resource, from, to) spans of resource-days in a zone."""
 
     def span(resource: int, day: date) -> tuple[int, datetime, datetime]:
@@ -126,20 +126,20 @@ def spans_of(reads: Iterable[ResourceDay], zone: Any) -> list[tuple[int, datetim
     return [span(resource, day) for resource, day in sorted(reads)]
 
 
-LIST_HELD = """
+LIST_BOOKED_TIMES = """
 SELECT user_id, start_ts, end_ts FROM bookings
 WHERE user_id = ANY($1::bigint[]) AND club_id = $2 AND status = 'confirmed' AND start_ts > $3
 """
 
 
-async def list_held(
+async def list_booked_times(
     conn: Connection, club_id: int, people: Collection[int], since: datetime
 ) -> dict[int, list[Interval]]:
     """For each user, the times of the confirmed bookings that start after `since`."""
-    held: dict[int, list[Interval]] = {user_id: [] for user_id in people}
-    for row in await conn.fetch(LIST_HELD, list(people), club_id, since):
-        held[row["user_id"]].append(Interval(row["start_ts"], row["end_ts"]))
-    return held
+    times: dict[int, list[Interval]] = {user_id: [] for user_id in people}
+    for row in await conn.fetch(LIST_BOOKED_TIMES, list(people), club_id, since):
+        times[row["user_id"]].append(Interval(row["start_ts"], row["end_ts"]))
+    return times
 
 
 LIST_ANSWERS = """
@@ -353,18 +353,17 @@ SET request_hash = excluded.request_hash, status = excluded.status, body = exclu
 """
 
 
-async def insert_answers(conn: Connection, writes: Writes, now: datetime) -> None:
+async def insert_answers(conn: Connection, answers: Sequence[StoredAnswer], now: datetime) -> None:
     """Store the answers of requests with idempotency keys; one that expired is replaced."""
-    rows = writes.answers
     await conn.execute(
         INSERT_ANSWERS,
         now,
-        [row.user_id for row in rows],
-        [row.route for row in rows],
-        [row.key for row in rows],
-        [row.answer.request_hash for row in rows],
-        [row.answer.status for row in rows],
-        [row.answer.body for row in rows],
+        [row.user_id for row in answers],
+        [row.route for row in answers],
+        [row.key for row in answers],
+        [row.answer.request_hash for row in answers],
+        [row.answer.status for row in answers],
+        [row.answer.body for row in answers],
     )
 
 

@@ -29,7 +29,7 @@ from server.domain.bookings import (
 from server.domain.catalogue import Catalogue
 from server.domain.daybook import settle
 from server.domain.effects import Daybook, Settlement
-from server.domain.footprint import Footprint, footprint_of, spans_of
+from server.domain.footprint import Footprint, footprint_of, waiting_spans
 from server.domain.slots import ALWAYS, Interval
 from server.domain.waitlist import Entry
 from server.sql import bookings, closures, lone, outbox, waitlist
@@ -42,7 +42,7 @@ from server.usecases.ids import uuid7
 from server.usecases.lone import Known, decide_alone
 
 ROLLBACK_PATIENCE = 1.0
-HELD_LOOK_BACK = timedelta(days=8)
+LOOK_BACK = timedelta(days=8)
 """How far back bookings count for quotas: a week's minutes, whatever its time zone."""
 ANSWERS_KEPT = timedelta(hours=24)
 GONE: tuple[type[Exception], ...] = (*OUT_OF_REACH, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -154,7 +154,7 @@ class Attempt:
         if writes.entries or writes.ended:
             await waitlist.insert_lined(conn, writes, now)
         if writes.answers:
-            await sql.insert_answers(conn, writes, now)
+            await sql.insert_answers(conn, writes.answers, now)
         if writes.done:
             await outbox.update_all_done(conn, writes.done)
 
@@ -164,7 +164,7 @@ class Attempt:
         spans: list[Interval] = []
         waiters: dict[UUID, Entry] = {}
         # What is given up by the way may free more, at other times.
-        while spans != (wider := spans_of(catalogue, self.requests, waiters.values())):
+        while spans != (wider := waiting_spans(catalogue, self.requests, waiters.values())):
             spans = wider
             waiters = await waitlist.list_near(conn, self.club_id, spans, named)
         return waiters
@@ -183,7 +183,7 @@ class Attempt:
         if daybook.catalogue.policy.quotas.any_set:
             people |= footprint.people
         if people:
-            daybook.held = await sql.list_held(conn, self.club_id, people, now - HELD_LOOK_BACK)
+            daybook.booked_times = await sql.list_booked_times(conn, self.club_id, people, now - LOOK_BACK)
         joining = {r.entry.user_id for r in self.requests if isinstance(r, Join)}
         joining |= {r.waits.user_id for r in self.requests if isinstance(r, Book) and r.waits is not None}
         if joining:

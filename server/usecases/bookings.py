@@ -64,9 +64,7 @@ class Bookings:
         self._catalogues = catalogues
         self._desks = desks
 
-    async def quote(
-        self, identity: Identity, wanted: Wanted, check: Callable[[Catalogue], object]
-    ) -> tuple[Catalogue, Price]:
+    async def quote(self, identity: Identity, wanted: Wanted, check: Callable[[Catalogue], object]) -> Price:
         """What a booking would cost now; books nothing and reserves nothing.
 
         `check` may refuse the club to this identity. Raises what policy and capacity rules raise where nothing is taken:
@@ -81,7 +79,7 @@ class Bookings:
         if coach is not None:
             capacity.check_coach(catalogue, {}, coach, interval, None)
         capacity.check_pools(catalogue, {}, wanted.equipment, interval, None)
-        return catalogue, priced(
+        return priced(
             catalogue,
             catalogue.court_by_id[wanted.court_id],
             interval,
@@ -121,7 +119,7 @@ class Bookings:
         catalogue, _ = await self._on_current(await self.club_of(wanted.court_id), check)
         party = await self.party_of(identity, catalogue, wanted.user_email)
         catalogue, interval = await self._on_current(
-            catalogue, lambda now_: admissible(now_, wanted, party, self._context.clock())
+            catalogue, lambda rules: admissible(rules, wanted, party, self._context.clock())
         )
         now = self._context.clock()
         waits = None
@@ -200,7 +198,7 @@ class Bookings:
             # What is cancelled or has begun is refused by the desk for what it is, not for where it would go.
             if seen.status == "confirmed" and (staff or self._context.clock() < seen.interval.start):
                 _, interval = await self._on_current(
-                    catalogue, lambda now_: admissible(now_, wanted, party, self._context.clock(), moving=seen)
+                    catalogue, lambda rules: admissible(rules, wanted, party, self._context.clock(), moving=seen)
                 )
             else:
                 interval = seen.interval

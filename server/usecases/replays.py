@@ -5,7 +5,7 @@ from __future__ import annotations
 from server.context import Context
 from server.domain.bookings import IdempotencyKey, Replay
 from server.domain.daybook import is_settled
-from server.domain.effects import Answer, StoredAnswer, Writes
+from server.domain.effects import Answer, StoredAnswer
 from server.domain.errors import IdempotencyKeyReused, InvalidRequest, Refusal
 from server.sql import desk as sql
 from server.sql.connection import acquire
@@ -28,7 +28,7 @@ async def first_answer(context: Context, idempotency: IdempotencyKey | None, ref
         known = (await sql.list_answers(conn, [key], now - ANSWERS_KEPT)).get(key)
         if known is None and not isinstance(refusal, InvalidRequest):
             answer = Answer(idempotency.request_hash, *idempotency.render(refusal))
-            await sql.insert_answers(conn, Writes(answers=[StoredAnswer(*key, answer)]), now)
+            await sql.insert_answers(conn, [StoredAnswer(*key, answer)], now)
     if known is None:
         raise refusal
     if known.request_hash != idempotency.request_hash:

@@ -32,7 +32,7 @@ from server.domain.catalogue import Catalogue, Coach, Window
 from server.domain.daybook import settle
 from server.domain.effects import Allocation, Answer, Daybook, Settlement, Writes
 from server.domain.errors import Refusal
-from server.domain.footprint import footprint_of, spans_of
+from server.domain.footprint import footprint_of, waiting_spans
 from server.domain.pricing import EquipmentItem
 from server.domain.slots import Interval, day_interval
 from server.domain.waitlist import Entry
@@ -152,7 +152,7 @@ class Store:
         named = {request.seen.id for request in requests if isinstance(request, Leave | Claim | Promote | Expire)}
         spans: list[Interval] = []
         near: dict[UUID, Entry] = {}
-        while spans != (wider := spans_of(self.catalogue, requests, near.values())):
+        while spans != (wider := waiting_spans(self.catalogue, requests, near.values())):
             spans = wider
             near = {
                 entry.id: entry
@@ -178,22 +178,22 @@ class Store:
                     named.add(request.seen.id)
                 case Close():
                     named |= {booking.id for booking in request.seen}
-        held: dict[int, list[Interval]] = {}
+        booked: dict[int, list[Interval]] = {}
         if self.catalogue.policy.quotas.any_set:
-            held = {person: self.held(person) for person in footprint.people}
-        held |= {entry.user_id: self.held(entry.user_id) for entry in near.values()}
+            booked = {person: self.booked_times(person) for person in footprint.people}
+        booked |= {entry.user_id: self.booked_times(entry.user_id) for entry in near.values()}
         keys = {request.idempotency.identity for request in requests if request.idempotency}
         return Daybook(
             catalogue=self.catalogue,
             taken=taken,
             bookings={id_: self.bookings[id_] for id_ in named if id_ in self.bookings},
             closures=dict(self.closures),
-            held=held,
+            booked_times=booked,
             entries=near,
             answers={key: answer for key, answer in self.answers.items() if key in keys},
         )
 
-    def held(self, user_id: int) -> list[Interval]:
+    def booked_times(self, user_id: int) -> list[Interval]:
         return [
             booking.interval
             for booking in self.bookings.values()

@@ -115,7 +115,7 @@ def settled(
         {resource: sorted(uses, key=repr) for resource, uses in daybook.taken.items() if uses},
         daybook.bookings,
         daybook.closures,
-        {user: sorted(held) for user, held in daybook.held.items() if held},
+        {user: sorted(times) for user, times in daybook.booked_times.items() if times},
         daybook.answers,
     )
 
