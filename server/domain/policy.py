@@ -20,6 +20,7 @@ from server.domain.slots import (
     day_interval,
     days_of,
     local_day,
+    local_minute,
     merged,
     stretches,
     window_interval,
@@ -152,9 +153,8 @@ def check_slot(
     elif start + granularity * MINUTE <= now:
         raise BadTime("That time is past.", field="start_ts")
     tz = catalogue.tz
-    local = start.astimezone(tz)
-    step = court.start_alignment or granularity
-    if (local.hour * 60 + local.minute) % step:
+    step = alignment(catalogue, court)
+    if local_minute(start, tz) % step:
         raise BadTime(f"Bookings of this court start every {step} minutes, counted from midnight.", field="start_ts")
     if not is_open(catalogue, interval):
         raise OutsideHours(field="start_ts")

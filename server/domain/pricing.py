@@ -115,11 +115,6 @@ def half_even(numerator: int, denominator: int) -> int:
     return quotient
 
 
-def percent_of(amount: int, percent: int) -> int:
-    """So many hundredths of a percent of the amount, in minor units, rounded half to even."""
-    return half_even(amount * percent, WHOLE)
-
-
 # -- within -------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ A key acts for its owner, who is a player to it wherever it has no staff scope. 
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 Scope = Literal["read:grid", "read:bookings", "book", "read:staff", "staff"]
 
@@ -16,7 +16,6 @@ MEANINGS: dict[Scope, str] = {
     "read:staff": "read what its owner sees as staff under /api/admin",
     "staff": "whatever its owner may as staff: change what is under /api/admin, and book, move and cancel for others",
 }
-SCOPES: tuple[Scope, ...] = get_args(Scope)
 OF_STAFF: frozenset[Scope] = frozenset({"read:staff", "staff"})
 
 ADMIN = "/api/admin/"

@@ -16,14 +16,6 @@ async def lock_club(conn: Connection, club_id: int) -> None:
     await conn.execute(LOCK_CLUB, club_id)
 
 
-LOCK_CLUB_SHARED = "SELECT pg_advisory_xact_lock_shared(1, $1::int)"
-
-
-async def lock_club_shared(conn: Connection, club_id: int) -> None:
-    """Keep the club's configuration as it is until the transaction ends. The first lock of all."""
-    await conn.execute(LOCK_CLUB_SHARED, club_id)
-
-
 LOCK_PERSON = "SELECT pg_advisory_xact_lock($1::bigint)"
 
 

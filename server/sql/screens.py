@@ -9,8 +9,6 @@ import asyncpg
 
 from server.sql.connection import Connection
 
-PAIRING_CODE_UNIQUE = "screen_pairings_pkey"
-
 # -- pairing ------------------------------------------------------------------------------------------------
 
 INSERT_PAIRING = "INSERT INTO screen_pairings (code, secret_hash, expires_at) VALUES ($1, $2, $3)"

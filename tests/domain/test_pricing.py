@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from server.domain.catalogue import Catalogue, Court, PricingRule
 from server.domain.errors import UnknownEquipment
 from server.domain.policy import bookable_starts
-from server.domain.pricing import EquipmentItem, Price, PriceLine, court_prices, half_even, percent_of, quote
+from server.domain.pricing import EquipmentItem, Price, PriceLine, court_prices, half_even, quote
 from server.domain.slots import DAY, MINUTE, Interval
 
 from .builders import ALWAYS, ANNA, INDOOR, PEAK, WEEKEND, at, club, court, minutes_of, odd_slots, slot
@@ -315,12 +315,6 @@ def test_halves_are_rounded_to_the_even_amount(half: int, rounded: int) -> None:
 @given(st.integers(-(10**12), 10**12), st.integers(1, 10**6))
 def test_rounding_is_that_of_exact_fractions(numerator: int, denominator: int) -> None:
     assert half_even(numerator, denominator) == round(Fraction(numerator, denominator))
-
-
-def test_a_share_of_an_amount_is_rounded_half_to_even() -> None:
-    assert percent_of(4500, 5000) == 2250
-    assert percent_of(5, 5000) == 2
-    assert percent_of(4500, 0) == 0
 
 
 # -- against a model ----------------------------------------------------------------------------------------

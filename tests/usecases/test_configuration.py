@@ -21,7 +21,7 @@ from server.domain.configuration import (
 )
 from server.domain.errors import CapacityInUse, Conflict, InvalidRequest, NotFound, PreconditionFailed
 from server.sql.connection import acquire
-from server.sql.locks import lock_club_shared
+from server.sql.desk import lock_footprint
 from server.usecases import clubs, coaches, courts, equipment, hours, rules
 from tests.conftest import FrozenClock
 from tests.house import DAY, House, open_house
@@ -92,7 +92,7 @@ async def test_a_change_waits_for_the_bookings_that_are_being_settled(house: Hou
     async with acquire(pool) as booking:
         transaction = booking.transaction()
         await transaction.start()
-        await lock_club_shared(booking, house.club_id)
+        await lock_footprint(booking, house.club_id, (), (), patience=5)
         change = asyncio.create_task(rules.create_rule(house.catalogues, 1, house.club_id, PEAK))
         while not await booking.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
             assert not change.done()
