@@ -76,6 +76,7 @@ from server.usecases.closures import Closures
 from server.usecases.desk import Desks
 from server.usecases.occupancy import Occupancy
 from server.usecases.privacy import Erasure
+from server.usecases.standin import stand_in
 from server.usecases.waitlist import Waitlist
 from server.usecases.wake import Waker
 
@@ -151,10 +152,13 @@ async def serve_clubs(app: Litestar) -> AsyncIterator[None]:
     await waker.start()
     await hub.start()
     await feed.start(on_news=hub.hear, on_people=hub.people.concern, on_gap=hub.wake_all)
+    standing_in = asyncio.create_task(stand_in(context, desks))
     try:
         yield
     finally:
         app.state.when_draining = lambda: None
+        standing_in.cancel()
+        await asyncio.gather(standing_in, return_exceptions=True)
         await desks.close()
         await hub.stop()
         await feed.stop()

@@ -37,7 +37,7 @@ async def insert_outbox(
 LOCK_DUE = """
 WITH due AS (
     SELECT id FROM outbox
-    WHERE done_at IS NULL AND parked_at IS NULL AND run_at <= greatest(now(), $5)
+    WHERE done_at IS NULL AND parked_at IS NULL AND run_at <= greatest(now(), $5) - $6::interval
       AND (leased_until IS NULL OR leased_until <= now()) AND kind = ANY($1)
     ORDER BY run_at
     LIMIT $2
@@ -51,13 +51,21 @@ RETURNING outbox.id, outbox.kind, outbox.payload, outbox.attempts, outbox.unknow
 
 
 async def lock_due(
-    conn: Connection, *, kinds: Sequence[str], limit: int, lease: UUID, duration: timedelta, now: datetime
+    conn: Connection,
+    *,
+    kinds: Sequence[str],
+    limit: int,
+    lease: UUID,
+    duration: timedelta,
+    now: datetime,
+    overdue: timedelta,
 ) -> list[asyncpg.Record]:
-    """Lease up to `limit` due rows of these kinds, oldest first: id, kind, payload, attempts, unknown, run_at.
+    """Lease up to `limit` rows of these kinds that are due for so long, oldest first: id, kind, payload, attempts,
+    unknown, run_at.
 
     Two clocks write `run_at`, the server's and Postgres'; a row is due as soon as one of them says so.
     """
-    rows = await conn.fetch(LOCK_DUE, kinds, limit, lease, duration, now)
+    rows = await conn.fetch(LOCK_DUE, kinds, limit, lease, duration, now, overdue)
     return sorted(rows, key=lambda row: row["id"])  # UPDATE … RETURNING keeps no order
 
 

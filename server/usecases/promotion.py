@@ -7,7 +7,7 @@ that does what it asks for, and only while the lease is still ours: whoever was 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -61,15 +61,22 @@ JOBS: dict[str, Callable[[asyncpg.Record, Entry, Job, Callable[[], UUID]], Reque
 """Kind of an outbox row → what it asks of the desk for its entry."""
 
 
-async def work_off_due(context: Context, desks: Desks, *, limit: int) -> int:
-    """Work off up to `limit` jobs that are due, together; returns how many rows were taken up.
+async def work_off_due(
+    context: Context,
+    desks: Desks,
+    *,
+    limit: int,
+    kinds: Sequence[str] = tuple(JOBS),
+    overdue: timedelta = timedelta(),
+) -> int:
+    """Work off up to `limit` jobs of these kinds that are due for so long, together; returns how many were taken up.
 
     Raises what the database raises; the rows are due again when their lease ends.
     """
     lease = uuid4()
     async with acquire(context.pool) as conn:
         rows = await outbox.lock_due(
-            conn, kinds=tuple(JOBS), limit=limit, lease=lease, duration=LEASE, now=context.clock()
+            conn, kinds=kinds, limit=limit, lease=lease, duration=LEASE, now=context.clock(), overdue=overdue
         )
     results = await asyncio.gather(*(_work_off(context, desks, row, lease) for row in rows), return_exceptions=True)
     for result in results:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from litestar import Litestar
 
+from server.settings import Settings
+from server.usecases import standin
 from server.usecases.desk import Desks
 from server.usecases.promotion import work_off_due
 from tests.conftest import FrozenClock
-from tests.edge.demo import Json, People, booked, new_key, row_of, slot
+from tests.edge.conftest import StartApp, eventually
+from tests.edge.demo import Demo, Json, People, booked, new_key, row_of, slot
 from tests.mailing import deliver_due, mails_in, text_of
 
 
@@ -323,3 +326,32 @@ async def test_the_list_says_what_time_it_is_by_the_server(people: People, clock
     listed = (await people.player.ask("GET", "/api/waitlist")).json()
 
     assert datetime.fromisoformat(listed["now"]) == clock()
+
+
+async def is_held(people: People, wish: Json) -> bool:
+    """Whether the wished court's day has a hold and nothing else."""
+    row = await row_of(people.staff, wish["court_id"], day=wish["start_ts"][:10])
+    return [cell["k"] for cell in row["cells"]] == ["held"]
+
+
+async def test_where_no_worker_runs_a_day_is_held_by_a_server_before_it_is_released_and_nothing_more(
+    start_app: StartApp, settings: Settings, demo: Demo, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standin, "INTERVAL", 0.01)
+    client = await start_app(settings)
+    people = People(client, demo.tokens)
+    far = slot(day="2031-07-14")  # released at the end of this day
+    assert (await people.player.ask("POST", "/api/waitlist", far)).status_code == 201
+    released = datetime(2031, 5, 14, 23, tzinfo=UTC)
+
+    clock.now = released - timedelta(seconds=50)
+    await eventually(lambda: is_held(people, far))
+
+    clock.now = released
+    state = client._transport.app.state  # type: ignore[attr-defined] # the app of `start_app`
+    due = await work_off_due(state.context, state.desks, limit=1, kinds=standin.KINDS, overdue=standin.OVERDUE)
+    assert due == 0, "to offer it is left to the worker"
+    late = await people.player2.ask("POST", "/api/bookings", far)
+    assert (late.status_code, late.json()["code"]) == (409, "slot_taken")
+    (entry,) = (await people.player.ask("GET", "/api/waitlist")).json()["items"]
+    assert (entry["status"], entry["offer"]["until"]) == ("held", None)
