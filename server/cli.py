@@ -147,7 +147,7 @@ def _counting_together() -> Iterator[dict[str, str]]:
 
 
 def _worker_part(env: Mapping[str, str]) -> Part:
-    made = Part(name="worker", launch=lambda: _child(["worker"], env), stop=lambda: None)
+    made = Part(name="worker", launch=lambda: _child(["worker"], env), stop=lambda: None, dispensable=True)
     made.stop = lambda: _stop(made, patience=20)
     return made
 

@@ -34,6 +34,7 @@ class EmbeddedServers:
                         launch=server.launch,
                         wait_ready=server.wait_ready,
                         stop=server.stop,
+                        dispensable=server is self.valkey,
                     )
                 )
         return parts

@@ -33,6 +33,8 @@ class Part:
     stop: Callable[[], None]
     prepare: Callable[[], None] = lambda: None
     wait_ready: Callable[[], None] = lambda: None
+    dispensable: bool = False
+    """The others go on without it: it is started again however often it dies."""
     child: Child | None = None
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_DEATHS))
 
@@ -99,13 +101,14 @@ class Supervisor:
             raise EmbeddedError(f"{name} failed ({described(status)}); the reason is above.")
 
     async def _keep(self, part: Part) -> None:
-        """Restart a part whenever it dies, ever more slowly; give up when it keeps dying."""
+        """Restart a part whenever it dies, ever more slowly; give up when one that the others need keeps dying."""
         now = asyncio.get_running_loop().time
         while True:
             status = await ended(part.child) if part.child else None
             self._refuse_hopeless(part)
             part.deaths.append(now())
-            if len(part.deaths) == MOST_DEATHS and part.deaths[-1] - part.deaths[0] < WITHIN:
+            often = len(part.deaths) == MOST_DEATHS and part.deaths[-1] - part.deaths[0] < WITHIN
+            if often and not part.dispensable:
                 raise EmbeddedError(
                     f"The {part.name} ended {MOST_DEATHS} times within {WITHIN:.0f} seconds "
                     f"(last {described(status)}), so everything is stopped."

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from server.embedded.process import Child, EmbeddedError
-from server.embedded.supervisor import Part, Supervisor
+from server.embedded.supervisor import MOST_DEATHS, Part, Supervisor
 
 FOREVER = "import signal; signal.pause()"
 
@@ -87,6 +87,22 @@ async def test_a_part_that_keeps_dying_ends_the_whole_with_a_sentence() -> None:
     with pytest.raises(EmbeddedError, match=r"The frail ended 5 times within 60 seconds \(last exit status 7\)"):
         await supervisor([]).run(story)
     assert sorted(stopped) == ["frail", "steady"]
+
+
+async def test_a_part_that_the_others_can_do_without_is_started_again_however_often_it_dies() -> None:
+    said: list[str] = []
+    started: asyncio.Queue[Child] = asyncio.Queue()
+
+    async def story(over: Supervisor) -> None:
+        frail = part("frail", "raise SystemExit(7)", [], started.put_nowait)
+        frail.dispensable = True
+        await over.start(frail)
+        for _ in range(MOST_DEATHS + 2):
+            await started.get()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    await Supervisor(said.append, first_pause=0).run(story)
+    assert set(said) == {"The frail ended unasked (exit status 7); it is started again."}
 
 
 async def test_a_part_that_says_it_cannot_start_is_not_tried_again() -> None:
