@@ -6,6 +6,8 @@ One process migrates at a time: the others wait for an advisory lock and then fi
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from pathlib import Path
 
 import asyncpg
 import sqlalchemy as sa
@@ -13,7 +15,7 @@ from alembic import context
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from server.settings import environment
+from server.settings import HOME, environment
 from server.sql.schema import metadata
 
 LOCK_MIGRATIONS = "SELECT pg_advisory_xact_lock(hashtextextended('courtside migrations', 0))"
@@ -23,11 +25,22 @@ config = context.config
 
 
 def database_url() -> str:
-    """`courtside migrate` says which database; on the command line it is DATABASE_URL."""
-    url = config.attributes.get("database_url") or environment().get("DATABASE_URL", "").strip()
+    """`courtside migrate` says which database; on the command line it is DATABASE_URL, or that of a running `up`."""
+    env = environment()
+    url = config.attributes.get("database_url") or env.get("DATABASE_URL", "").strip() or running_url(env)
     if not url:
-        raise SystemExit("DATABASE_URL is not set; set it to an address that begins with postgresql://.")
+        raise SystemExit(
+            "DATABASE_URL is not set, and no `courtside up` runs here; "
+            "set it to an address that begins with postgresql://, or start that."
+        )
     return str(url)
+
+
+def running_url(env: Mapping[str, str]) -> str | None:
+    """The address of the embedded Postgres that a `courtside up` runs from this home, or None."""
+    from server.embedded.postgres import Postgres  # noqa: PLC0415 - of no use where DATABASE_URL is set
+
+    return Postgres(Path(env.get("COURTSIDE_HOME", "").strip() or HOME).expanduser().absolute()).running_url()
 
 
 def lock_timeout_ms() -> int:

@@ -18,6 +18,8 @@ from dotenv import dotenv_values
 from server.given import Given, certificate, hosts
 from server.given import SettingsError as SettingsError  # noqa: PLC0414 - who reads the settings asks for it here
 
+HOME = ".courtside"
+"""Where the data is, if COURTSIDE_HOME does not say."""
 MAX_SECRET_FILE = 64 * 1024
 JWT_ALGORITHMS = ("HS256", "HS384", "HS512")
 MOST_DAYS = 36_500
@@ -94,7 +96,7 @@ class Settings:
     """HTTP processes; 0 lets the command choose."""
     drain_seconds: int = 0
     """How long a process that was told to stop still takes requests, while its readiness fails."""
-    courtside_home: Path = Path(".courtside")
+    courtside_home: Path = Path(HOME)
     backup_dir: Path = Path(".courtside/backups")
     backup_keep_days: int = 30
     backup_s3_url: str = ""
@@ -175,7 +177,7 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
     host = given.text("HOST", "127.0.0.1")
     port = given.number("PORT", 8000, 1, 65535)
     tls_cert, tls_key = certificate(given.text("TLS_CERT"), given.text("TLS_KEY"))
-    home = Path(given.text("COURTSIDE_HOME", ".courtside")).expanduser().absolute()
+    home = Path(given.text("COURTSIDE_HOME", HOME)).expanduser().absolute()
     debug = given.choice("DEBUG", "false", ("true", "false")) == "true"
     if debug and not is_loopback(host):
         raise SettingsError(f"DEBUG is true while HOST is {host!r}, which others can reach; set DEBUG to false.")

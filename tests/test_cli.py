@@ -22,6 +22,7 @@ from server.settings import Settings
 from tests.processes import all_end, first_line, lasting_port, processes_of
 
 COURTSIDE = [sys.executable, "-P", "-m", "server.cli"]
+ALEMBIC = [sys.executable, "-m", "alembic", "-c", str(Path(__file__).parent.parent / "alembic.ini")]
 SETTINGS_OF_OURS = {field.name.upper() for field in dataclasses.fields(Settings)}
 SECRET = "0123456789abcdef" * 2
 SERVERS = {
@@ -251,6 +252,10 @@ def test_up_runs_a_club_until_a_signal_and_opens_it_again_as_it_was(club: Club, 
     assert (made.returncode, made.stderr) == (0, ""), "it finds the servers of the running up"
     assert club.login("boss@example.com", password) == 200
     assert courtside(club.folder, "doctor", **club.env).returncode == 0
+    checked = subprocess.run(
+        [*ALEMBIC, "check"], cwd=club.folder, env=environment(**club.env), capture_output=True, text=True, check=True
+    )
+    assert "No new upgrade operations detected" in checked.stdout
 
     assert club.signal(number) == 0
     assert processes_of(club.home) == []

@@ -200,10 +200,13 @@ def test_a_migration_is_generated_with_its_day_in_its_name_and_it_runs(
 
 
 def test_alembic_upgrade_says_what_is_missing(alembic_environment: dict[str, str], tmp_path: Path) -> None:
-    done = alembic({**alembic_environment, "DATABASE_URL": ""}, "upgrade", "head", folder=tmp_path)
+    nothing = {"DATABASE_URL": "", "COURTSIDE_HOME": str(tmp_path / "nothing")}
+    done = alembic(alembic_environment | nothing, "upgrade", "head", folder=tmp_path)
 
     assert done.returncode != 0
-    assert done.stderr.strip() == "DATABASE_URL is not set; set it to an address that begins with postgresql://."
+    assert done.stderr.startswith("DATABASE_URL is not set, and no `courtside up` runs here; ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_alembic_prints_the_statements_for_somebody_else_to_run(alembic_environment: dict[str, str]) -> None:
