@@ -30,7 +30,7 @@ FAILED = 1
 CANNOT = 2
 START_PATIENCE = 5.0  # seconds for a port to be freed by a server whose supervisor was just killed
 DEMO_ACCOUNTS = ("admin", "staff", "player", "player2")
-STANDINS = {
+PLACEHOLDERS = {
     "DATABASE_URL": "postgresql://embedded",
     "REDIS_URL": "redis://embedded",
     "JWT_SECRET": "of the embedded mode, made at the first start",
@@ -360,7 +360,7 @@ def _given(env: Mapping[str, str]) -> dict[str, str]:
 def _standins(env: Mapping[str, str]) -> dict[str, str]:
     """Stand-ins for what the embedded mode will fill in; a JWT_SECRET only beside an embedded database."""
     embedded = not env.get("DATABASE_URL", "").strip()
-    return {name: value for name, value in STANDINS.items() if name != "JWT_SECRET" or embedded}
+    return {name: value for name, value in PLACEHOLDERS.items() if name != "JWT_SECRET" or embedded}
 
 
 def _home(env: Mapping[str, str]) -> Path:

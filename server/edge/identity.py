@@ -277,8 +277,11 @@ def _with_role(request: Connection, club_id: int, allowed: tuple[Role, ...], who
     identity = _with_factor(request)
     role = identity.role_in(club_id)
     if role not in allowed:
-        yours = "are suspended" if identity.is_suspended_in(club_id) else f"have the role {role}"
-        raise Forbidden(f"This is for the club's {whose}. You {yours} there.")
+        if "api_key" in request.scope["state"]:
+            yours = f"To this key you are a {role}"
+        else:
+            yours = "You are suspended" if identity.is_suspended_in(club_id) else f"You have the role {role}"
+        raise Forbidden(f"This is for the club's {whose}. {yours} there.")
     return identity
 
 

@@ -34,7 +34,7 @@ class Part:
     prepare: Callable[[], None] = lambda: None
     wait_ready: Callable[[], None] = lambda: None
     dispensable: bool = False
-    """The others go on without it: it is started again however often it dies."""
+    """The others go on without it: once it has run, it is started again however often it dies."""
     child: Child | None = None
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_DEATHS))
 
@@ -105,7 +105,9 @@ class Supervisor:
         now = asyncio.get_running_loop().time
         while True:
             status = await ended(part.child) if part.child else None
-            self._refuse_hopeless(part)
+            # At the first start it is a mistake in the settings; later, what keeps it from starting may pass.
+            if not (part.dispensable and part.deaths):
+                self._refuse_hopeless(part)
             part.deaths.append(now())
             often = len(part.deaths) == MOST_DEATHS and part.deaths[-1] - part.deaths[0] < WITHIN
             if often and not part.dispensable:
@@ -117,8 +119,19 @@ class Supervisor:
             pause = min(self._first_pause * 4 ** (recent - 1), LONGEST_PAUSE)
             self._say(f"The {part.name} ended unasked ({described(status)}); it is started again.")
             await asyncio.sleep(pause)
+            await self._launch_again(part)
+
+    async def _launch_again(self, part: Part) -> None:
+        """Launch a part anew; one that the others can do without has no child afterwards if that fails."""
+        part.child = None
+        try:
             await asyncio.to_thread(part.prepare)
             part.child = part.launch()
+        except (OSError, EmbeddedError) as error:  # a full disk, no memory for one more process
+            sentence = f"The {part.name} cannot be started again: {error}"
+            if not part.dispensable:
+                raise EmbeddedError(sentence) from error
+            self._say(sentence)
 
     def _refuse_hopeless(self, part: Part) -> None:
         if part.child is not None and part.child.returncode == CANNOT_START:

@@ -21,10 +21,11 @@ from server.usecases.promotion import work_off_due
 
 KINDS = ("job.match",)
 OVERDUE = timedelta(seconds=5)
-"""A worker takes a job within a tenth of a second. A dead one's lease is over by then, too."""
+"""A worker takes a job within a tenth of a second."""
 INTERVAL = 5.0
 """Seconds between two looks: with `OVERDUE` well within `promotion.LEAD`."""
-BATCH = 64
+BATCH = 8
+"""Jobs at once: bookings need connections of the same pool, and there is most of a minute."""
 EXPECTED: tuple[type[Exception], ...] = (*OUT_OF_REACH, Unavailable, asyncpg.PostgresError)
 
 log = structlog.get_logger(__name__)
@@ -36,7 +37,7 @@ async def stand_in(context: Context, desks: Desks) -> None:
         await asyncio.sleep(INTERVAL)
         try:
             while taken := await work_off_due(context, desks, limit=BATCH, kinds=KINDS, overdue=OVERDUE):
-                log.warning("worker_missed", jobs=taken)
+                log.warning("jobs_overdue", jobs=taken)
         except EXPECTED as error:
             log.warning("stand_in_failed", error=f"{type(error).__name__}: {error}")
         except Exception:

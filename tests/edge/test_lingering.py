@@ -23,7 +23,11 @@ async def too_large(_scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"too large", "more_body": False})
 
 
-async def events_of(*comes: dict[str, Any]) -> Sequence[object]:
+async def events_of(
+    *comes: dict[str, Any],
+    version: str = "1.1",
+    headers: Sequence[tuple[bytes, bytes]] = ((b"connection", b"Close"),),
+) -> Sequence[object]:
     """What the server sees: the answer's parts as (body, whether more comes), and each part of the body that is read.
 
     When all that `comes` is read, nothing more does.
@@ -41,8 +45,9 @@ async def events_of(*comes: dict[str, Any]) -> Sequence[object]:
         if message["type"] == "http.response.body":
             seen.append((message["body"], message["more_body"]))
 
+    scope: Any = {"type": "http", "method": "POST", "http_version": version, "headers": headers}
     async with asyncio.timeout(5):
-        await LingeringClose(too_large)({"type": "http", "method": "POST"}, receive, send)  # type: ignore[arg-type]
+        await LingeringClose(too_large)(scope, receive, send)
     return seen
 
 
@@ -56,3 +61,15 @@ async def test_the_answer_is_sent_at_once_and_ends_when_the_body_has() -> None:
 async def test_a_body_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lingering, "PATIENCE", 0.01)
     assert await events_of(PART) == ["http.request", (b"too large", True), (b"", False)]
+
+
+async def test_a_body_that_goes_on_for_ever_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lingering, "LONGEST", 0.01)
+    assert await events_of(PART) == ["http.request", (b"too large", True), (b"", False)]
+
+
+async def test_nothing_is_waited_for_where_the_connection_is_kept_or_the_body_is_only_announced() -> None:
+    at_once = ["http.request", (b"too large", False)]
+    assert await events_of(PART, headers=()) == at_once
+    assert await events_of(PART, headers=[(b"connection", b"close"), (b"expect", b"100-continue")]) == at_once
+    assert await events_of(PART, LAST, headers=(), version="1.0") != at_once

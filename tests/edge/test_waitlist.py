@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx
 import pytest
 from litestar import Litestar
 
+from server.domain.promotion import LEAD
 from server.settings import Settings
 from server.usecases import standin
 from server.usecases.desk import Desks
@@ -337,20 +339,25 @@ async def is_held(people: People, wish: Json) -> bool:
 async def test_where_no_worker_runs_a_day_is_held_by_a_server_before_it_is_released_and_nothing_more(
     start_app: StartApp, settings: Settings, demo: Demo, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(standin, "INTERVAL", 0.01)
     client = await start_app(settings)
     people = People(client, demo.tokens)
     far = slot(day="2031-07-14")  # released at the end of this day
     assert (await people.player.ask("POST", "/api/waitlist", far)).status_code == 201
     released = datetime(2031, 5, 14, 23, tzinfo=UTC)
 
-    clock.now = released - timedelta(seconds=50)
+    state = client._transport.app.state  # type: ignore[attr-defined] # the app of `start_app`
+    take_up = partial(work_off_due, state.context, state.desks, limit=1, kinds=standin.KINDS, overdue=standin.OVERDUE)
+
+    clock.now = released - LEAD + timedelta(seconds=1)
+    assert await take_up() == 0, "what is only just due is left to the worker"
+
+    clock.now = released - LEAD + timedelta(seconds=10)
+    monkeypatch.setattr(standin, "INTERVAL", 0.01)
+    await start_app(settings)
     await eventually(lambda: is_held(people, far))
 
     clock.now = released
-    state = client._transport.app.state  # type: ignore[attr-defined] # the app of `start_app`
-    due = await work_off_due(state.context, state.desks, limit=1, kinds=standin.KINDS, overdue=standin.OVERDUE)
-    assert due == 0, "to offer it is left to the worker"
+    assert await take_up() == 0, "to offer it is left to the worker"
     late = await people.player2.ask("POST", "/api/bookings", far)
     assert (late.status_code, late.json()["code"]) == (409, "slot_taken")
     (entry,) = (await people.player.ask("GET", "/api/waitlist")).json()["items"]

@@ -105,12 +105,47 @@ async def test_a_part_that_the_others_can_do_without_is_started_again_however_of
     assert set(said) == {"The frail ended unasked (exit status 7); it is started again."}
 
 
-async def test_a_part_that_says_it_cannot_start_is_not_tried_again() -> None:
+async def test_a_part_that_the_others_can_do_without_may_fail_to_start_again_for_a_while() -> None:
+    said: list[str] = []
+    launches = iter([FOREVER, "raise SystemExit(2)", None, FOREVER])
+    started: asyncio.Queue[Child] = asyncio.Queue()
+
+    def launch() -> Child:
+        program = next(launches)
+        if program is None:
+            raise OSError("no room")
+        frail.child = Child([sys.executable, "-c", program], death_signal=signal.SIGKILL)
+        started.put_nowait(frail.child)
+        return frail.child
+
+    frail = part("frail", FOREVER, [])
+    frail.dispensable, frail.launch = True, launch
+
+    async def story(over: Supervisor) -> None:
+        await over.start(frail)
+        os.kill((await started.get()).pid, signal.SIGKILL)
+        await started.get()
+        assert (await started.get()).returncode is None
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    await supervisor(said).run(story)
+    assert said == [
+        "The frail ended unasked (killed by SIGKILL); it is started again.",
+        "The frail ended unasked (exit status 2); it is started again.",
+        "The frail cannot be started again: no room",
+        "The frail ended unasked (never started); it is started again.",
+    ]
+
+
+@pytest.mark.parametrize("dispensable", [False, True])
+async def test_a_part_that_says_it_cannot_start_is_not_tried_again(dispensable: bool) -> None:
     said: list[str] = []
     stopped: list[str] = []
 
     async def story(over: Supervisor) -> None:
-        await over.start(part("mistaken", "raise SystemExit(2)", stopped))
+        mistaken = part("mistaken", "raise SystemExit(2)", stopped)
+        mistaken.dispensable = dispensable
+        await over.start(mistaken)
 
     with pytest.raises(EmbeddedError, match="The mistaken cannot start"):
         await supervisor(said).run(story)
