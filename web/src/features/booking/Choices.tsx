@@ -5,9 +5,8 @@ import { Button } from "../../ui/Button"
 import { formatMoney, formatTimeOnce } from "../../words/format"
 import { words } from "../../words/words"
 import { type Scale, stepsOf } from "../grid/timeline"
-import type { Selection } from "../grid/view"
+import type { Extras, Selection } from "../grid/view"
 import styles from "./Drawer.module.css"
-import type { Extras } from "./Order"
 
 interface Props {
   readonly club: Club

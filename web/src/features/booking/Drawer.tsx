@@ -12,7 +12,7 @@ import { formatMoment, formatSpan } from "../../words/format"
 import { words } from "../../words/words"
 import { CalendarLink } from "../bookings/CalendarLink"
 import { type Scale, takenBy } from "../grid/timeline"
-import type { Selection } from "../grid/view"
+import type { Extras, Selection } from "../grid/view"
 import { OfferCard } from "../waitlist/OfferCard"
 import { useEntryWords } from "../waitlist/useEntryPlace"
 import { useWaiting } from "../waitlist/useWaiting"
@@ -41,9 +41,9 @@ export interface Props {
   /** What it costs by the prices of the day, for whoever is not signed in; null while that is not known. */
   readonly total: number | null
   readonly now: number
-  /** The coach who is wished for from the start. */
-  readonly coach: number | null
+  readonly extras: Extras
   readonly onChange: (selection: Selection) => void
+  readonly onExtras: (extras: Extras) => void
   /** What is being booked, to be shown on the grid at once; null when the server has had its word. */
   readonly onPending: (selection: Selection | null) => void
   readonly onClose: () => void

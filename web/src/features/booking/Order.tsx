@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query"
-import { lazy, Suspense, useCallback, useState } from "react"
+import { lazy, Suspense, useCallback } from "react"
 import { Link } from "wouter"
 import { type Availability, availabilityQuery, quoteQuery, type Wanted } from "../../api/bookings"
 import type { Club, Court } from "../../api/catalogue"
@@ -12,7 +12,7 @@ import { Notice } from "../../ui/Notice"
 import { formatDate, formatMoney, formatTime, formatTimes } from "../../words/format"
 import { words } from "../../words/words"
 import { rfc } from "../grid/timeline"
-import type { Selection } from "../grid/view"
+import type { Extras, Selection } from "../grid/view"
 import { useSignIn } from "../session/next"
 import { WaitPanel } from "../waitlist/WaitPanel"
 import { Alternatives } from "./Alternatives"
@@ -50,10 +50,9 @@ interface OrderProps extends Props {
 
 /** Choosing and sending an order; or waiting, where somebody has the court. */
 export function Order(props: OrderProps) {
-  const { club, topic, courts, scale, selection, court, standing, total, whom, onChange, onWhom, onClose } = props
+  const { club, topic, courts, scale, selection, extras, court, standing, total, whom, onWhom, onClose } = props
   const { error, busy, submit, forget } = props.booking
   const signedIn = useSession() !== null
-  const [extras, setExtras] = useState<Extras>({ coach_id: props.coach, equipment: {} })
   const wanted = wantedOf(selection, extras, whom)
   const { availability, quote, fresh, gone } = useOffer(club, topic, wanted, signedIn, whom !== undefined)
   const money = (minor: number) => formatMoney(minor, club.currency)
@@ -103,11 +102,11 @@ export function Order(props: OrderProps) {
         availability={availability.data}
         onSelection={next => {
           forget()
-          onChange(next)
+          props.onChange(next)
         }}
         onExtras={next => {
           forget()
-          setExtras(next)
+          props.onExtras(next)
         }}
       />
       {priced && <Lines price={priced} />}
@@ -206,12 +205,6 @@ function sayTaken(cell: Cell, zone: string): string {
   if (cell.k === "closed") return words.waitlist.closed(cell.reason ?? null)
   if (cell.k !== "held") return words.waitlist.taken
   return cell.until ? words.waitlist.heldUntil(formatTime(cell.until, zone)) : words.waitlist.heldTaken
-}
-
-/** Coach and equipment, the latter as id → how many. */
-export interface Extras {
-  readonly coach_id: number | null
-  readonly equipment: Readonly<Record<number, number>>
 }
 
 function wantedOf({ court, from, until }: Selection, extras: Extras, whom: Whom): Wanted {

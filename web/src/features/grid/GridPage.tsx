@@ -50,7 +50,7 @@ export function GridPage() {
 
 function Day({ club }: { club: Club }) {
   const now = useNow()
-  const { view, change, select, reselect, unselect } = useView(localDay(now, club.zone))
+  const { view, change, select, reselect, unselect, take } = useView(localDay(now, club.zone))
   const topic = useMemo(() => ({ club: club.slug, date: view.date }), [club.slug, view.date])
   const { head, refusal } = useDay(topic)
   const config = head?.config ?? club.config_version
@@ -100,8 +100,9 @@ function Day({ club }: { club: Club }) {
             scale={scale}
             selection={view.selection}
             total={total}
-            coach={typeof view.coach === "number" ? view.coach : null}
+            extras={view.extras}
             onChange={reselect}
+            onExtras={take}
             onPending={setPending}
             onClose={unselect}
           />

@@ -11,6 +11,12 @@ export interface Selection extends Span {
   readonly court: number
 }
 
+/** Coach and equipment, the latter as id → how many. */
+export interface Extras {
+  readonly coach_id: number | null
+  readonly equipment: Readonly<Record<number, number>>
+}
+
 export interface View {
   readonly date: string
   readonly place: "indoor" | "outdoor" | null
@@ -18,7 +24,11 @@ export interface View {
   /** Only times at which this coach is free: an id, or whoever; null where it does not matter. */
   readonly coach: number | "any" | null
   readonly selection: Selection | null
+  /** What goes with it: where nobody has said, the coach who is looked for. */
+  readonly extras: Extras
 }
+
+export type Changes = Partial<Omit<View, "extras">>
 
 /** The view, and how to change it: each change is a step that Back takes back. */
 export function useView(today: string) {
@@ -26,14 +36,17 @@ export function useView(today: string) {
   const text = search.toString()
   const view = useMemo(() => viewOf(new URLSearchParams(text), today), [text, today])
   const opened = useOpened()
-  const writing = (changes: Partial<View>) => (before: URLSearchParams) => write(before, changes)
+  const writing = (changes: Changes, extras?: Extras | null) => (before: URLSearchParams) =>
+    write(before, changes, extras)
   return {
     view,
-    change: (changes: Partial<View>) => setSearch(writing(changes)),
+    change: (changes: Changes) => setSearch(writing(changes)),
     /** Open the drawer. With its day: what was selected today is not another time tomorrow. */
-    select: (selection: Selection) => opened.open(writing({ date: view.date, selection })),
+    select: (selection: Selection) => opened.open(writing({ date: view.date, selection }, null)),
     reselect: (selection: Selection) => opened.change(writing({ selection })),
-    unselect: () => opened.close(writing({ selection: null })),
+    unselect: () => opened.close(writing({ selection: null }, null)),
+    /** In the address too, so that whoever has to sign in meanwhile comes back to them. */
+    take: (extras: Extras) => opened.change(writing({}, extras)),
   }
 }
 
@@ -41,13 +54,24 @@ function viewOf(search: URLSearchParams, today: string): View {
   const date = search.get("date") ?? ""
   const place = search.get("place")
   const [court, from, until] = [Number(search.get("court")), readTime(search, "from"), readTime(search, "until")]
+  const coach = coachOf(search.get("coach"))
   return {
     date: isDate(date) ? date : today,
     place: place === "indoor" || place === "outdoor" ? place : null,
     kind: search.get("kind"),
-    coach: coachOf(search.get("coach")),
+    coach,
     selection: court > 0 && from < until ? { court, from, until } : null,
+    extras: {
+      coach_id: search.has("with") ? Number(search.get("with")) || null : typeof coach === "number" ? coach : null,
+      equipment: equipmentOf(search.get("items") ?? ""),
+    },
   }
+}
+
+/** "1x2,4x1": two of the equipment 1, one of 4. */
+function equipmentOf(text: string): Record<number, number> {
+  const found = [...text.matchAll(/(\d+)x(\d+)/g)]
+  return Object.fromEntries(found.map(([, id, quantity]) => [Number(id), Number(quantity)]))
 }
 
 function coachOf(text: string | null): View["coach"] {
@@ -62,7 +86,7 @@ function readTime(search: URLSearchParams, name: string): number {
   return Date.parse(search.get(name) ?? "")
 }
 
-function write(before: URLSearchParams, changes: Partial<View>): URLSearchParams {
+function write(before: URLSearchParams, changes: Changes, extras: Extras | null | undefined): URLSearchParams {
   const after = new URLSearchParams(before)
   const put = (name: string, value: string | null | undefined) => {
     if (value === undefined) return
@@ -78,6 +102,11 @@ function write(before: URLSearchParams, changes: Partial<View>): URLSearchParams
     put("court", selection && String(selection.court))
     put("from", selection && rfc(selection.from))
     put("until", selection && rfc(selection.until))
+  }
+  if (extras !== undefined) {
+    const items = Object.entries(extras?.equipment ?? {}).filter(([, quantity]) => quantity > 0)
+    put("with", extras && String(extras.coach_id ?? 0))
+    put("items", items.map(([id, quantity]) => `${id}x${quantity}`).join() || null)
   }
   return after
 }
