@@ -66,8 +66,8 @@ async def register(visitor: Browsing, address: str) -> Page:
     await page.get_by_label("Your name").fill("Nia New")
     await page.get_by_label("E-mail address").fill(address)
     await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Make the account").click()
-    await expect(page.get_by_role("heading", name="Look into your mail")).to_be_focused()
+    await page.get_by_role("button", name="Create the account").click()
+    await expect(page.get_by_role("heading", name="Check your e-mail")).to_be_focused()
     await expect(page.get_by_text(address)).to_be_visible()
     return page
 
@@ -121,8 +121,8 @@ async def test_a_forgotten_password_is_replaced_by_the_mailed_link_and_every_ses
     await asking.get_by_role("link", name="Forgot your password?").click()
     await expect(asking.get_by_role("heading", name="Forgot your password?")).to_be_focused()
     await asking.get_by_label("E-mail address").fill(address)
-    await asking.get_by_role("button", name="Mail me a link").click()
-    await expect(asking.get_by_role("heading", name="Look into your mail")).to_be_focused()
+    await asking.get_by_role("button", name="Send me a link").click()
+    await expect(asking.get_by_role("heading", name="Check your e-mail")).to_be_focused()
 
     link = await mailbox.link_to(address, "reset")
     visitor.expect("status of 4(01|22)")  # the short password, and the session that ended
@@ -135,7 +135,7 @@ async def test_a_forgotten_password_is_replaced_by_the_mailed_link_and_every_ses
     await expect(opened.get_by_role("alert")).to_have_count(0)
     await password.fill("another good password")
     await opened.get_by_role("button", name="Set the password").click()
-    await expect(opened.get_by_role("heading", name="Your new password is set")).to_be_focused()
+    await expect(opened.get_by_role("heading", name="Your password has been changed")).to_be_focused()
     await page.get_by_role("link", name="Sign in").wait_for()  # the other tab is signed out
 
     await opened.locator("main").get_by_role("link", name="Sign in").click()
@@ -153,8 +153,8 @@ async def test_whoever_has_not_confirmed_is_told_and_has_the_link_mailed_again(
     await sign_in(page, address, PASSWORD)
     await expect(page.get_by_text(f"Your address {address} is not confirmed yet")).to_be_visible()
     assert await axe(page) == []
-    await page.get_by_role("button", name="Mail it again").click()
-    await expect(page.get_by_text("A mail is on its way")).to_be_visible()
+    await page.get_by_role("button", name="Send it again").click()
+    await expect(page.get_by_text("An e-mail is on its way")).to_be_visible()
     link = await mailbox.link_to(address, "verify", other_than=first)
     await page.goto(visitor.site.url + link)
     await page.get_by_role("button", name="Confirm the address").click()
@@ -182,7 +182,7 @@ async def test_a_changed_password_ends_the_other_sessions_which_say_so(
     await expect(page.get_by_role("alert")).to_contain_text("The old password is not right.")
     await page.get_by_label("Old password").fill(PASSWORD)
     await page.get_by_role("button", name="Change the password").click()
-    await expect(page.get_by_text("Your password is changed.")).to_be_visible()
+    await expect(page.get_by_text("Your password has been changed.")).to_be_visible()
     await expect(page.get_by_label("Old password")).to_have_value("")
     assert await axe(page) == []
 
@@ -204,8 +204,8 @@ async def test_nothing_shown_tells_whether_an_address_is_known(visitor: Browsing
     for address in ("player@courtside.example", "nobody-has-this@x.example"):
         page = await visitor.open("/forgot")
         await page.get_by_label("E-mail address").fill(address)
-        await page.get_by_role("button", name="Mail me a link").click()
-        await page.get_by_role("heading", name="Look into your mail").wait_for()
+        await page.get_by_role("button", name="Send me a link").click()
+        await page.get_by_role("heading", name="Check your e-mail").wait_for()
         said.append((await page.locator("main").inner_text()).replace(address, "…"))
     assert said[0] == said[1]
 
@@ -216,7 +216,7 @@ async def test_what_is_to_mend_stands_beside_its_field(visitor: Browsing) -> Non
     email = page.get_by_label("E-mail address")
     await email.fill(f"{'n' * 65}@x.example")  # which the browser takes for an address
     await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Make the account").click()
+    await page.get_by_role("button", name="Create the account").click()
     await expect(email).to_be_focused()
     await expect(email).to_have_accessible_description("Give an e-mail address such as name@example.com.")
     await expect(email).to_have_attribute("aria-invalid", "true")
@@ -226,7 +226,7 @@ async def test_what_is_to_mend_stands_beside_its_field(visitor: Browsing) -> Non
 @pytest.mark.parametrize("path", ["/verify", "/reset"])
 async def test_a_link_that_lost_its_end_says_so(visitor: Browsing, path: str) -> None:
     page = await visitor.open(path)
-    await expect(page.get_by_role("alert")).to_contain_text("not complete")
+    await expect(page.get_by_role("alert")).to_contain_text("incomplete")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -263,13 +263,13 @@ async def test_reminders_and_the_address_of_ones_calendar_are_chosen_on_the_acco
     await page.reload()
     await expect(box).to_be_checked(checked=not chosen)
 
-    await page.get_by_role("button", name="Make the address").click()
+    await page.get_by_role("button", name="Create the address").click()
     address = await page.get_by_text("/calendar.ics?token=").inner_text()
-    await expect(page.get_by_role("button", name="Make a new address")).to_be_visible()
+    await expect(page.get_by_role("button", name="Create a new address")).to_be_visible()
     assert await axe(page) == []
     async with visitor.site.client(None) as anybody:
         path = address[address.index("/calendar.ics") :]
         assert (await anybody.get(path)).text.startswith("BEGIN:VCALENDAR")
-        await page.get_by_role("button", name="End the address").click()
-        await expect(page.get_by_role("button", name="Make the address")).to_be_visible()
+        await page.get_by_role("button", name="Delete the address").click()
+        await expect(page.get_by_role("button", name="Create the address")).to_be_visible()
         assert (await anybody.get(path)).status_code == 404

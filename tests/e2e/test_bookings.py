@@ -89,7 +89,7 @@ async def test_who_cancels_late_is_told_the_fee_before(visitor: Browsing, site: 
         await book(player, days_ahead(6), "09:00", "10:00")
         page = await bookings_of(visitor)
         await item(page, "09:00–10:00").get_by_role("button", name="Cancel").click()
-        await expect(page.get_by_role("dialog")).to_contain_text("its rule is 40 % of the price")
+        await expect(page.get_by_role("dialog")).to_contain_text("a fee of 40 % of the price")
 
 
 async def test_a_booking_moves_at_the_price_that_the_button_said_and_stays_where_it_was_if_it_cannot(
@@ -150,7 +150,7 @@ async def test_whoever_has_no_booking_is_led_to_the_courts_and_sees_that_nothing
     page = await bookings_of(visitor, "admin")
     await expect(page.get_by_role("link", name="Find a court")).to_have_attribute("href", "/")
     await page.get_by_text("Past bookings").click()
-    await expect(page.get_by_text("That is all since")).to_be_visible()
+    await expect(page.get_by_text("That is everything since")).to_be_visible()
 
 
 async def test_a_stranger_signs_in_and_comes_back_to_the_bookings(visitor: Browsing) -> None:

@@ -42,7 +42,9 @@ async def test_a_closed_court_is_waited_for_and_the_board_says_where_one_stands(
         drawer = page.get_by_role("dialog")
         await expect(drawer).to_contain_text(f"Court {court} · ")
         if court == 6:
-            await expect(drawer).to_contain_text("closed then: New carpet. If it opens again, it goes to whoever waits")
+            await expect(drawer).to_contain_text(
+                "closed then: New carpet. If it opens again, it goes to whoever is waiting"
+            )
         await expect(drawer.get_by_role("button", name=re.compile("^Book Court .* · £")).first).to_be_visible()
         await drawer.get_by_role("button", name="Join the waitlist (you would be 1st)").click()
         await expect(drawer).to_contain_text(f"{start}–{end}")

@@ -8,6 +8,7 @@ import re
 
 from playwright.async_api import Locator, Page, Route, expect
 
+from server.usecases.seed import DEMO_PASSWORD
 from tests.e2e.conftest import PHONE, Browse, Browsing, Site, days_ahead
 from tests.e2e.test_bookings import policy
 from tests.e2e.test_grid import book
@@ -28,11 +29,11 @@ async def test_who_makes_an_account_comes_back_to_the_court_that_was_chosen(visi
     day, email = days_ahead(20), "comes.back@courtside.example"
     page = await visitor.open(selected(day, 4, 11))
     await page.get_by_role("dialog").get_by_role("link", name="Sign in to book").click()
-    await page.get_by_role("link", name="New here? Make an account").click()
+    await page.get_by_role("link", name="New here? Create an account").click()
     await page.get_by_label("E-mail address").fill(email)
     await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Make the account").click()
-    await page.get_by_role("heading", name="Look into your mail").wait_for()
+    await page.get_by_role("button", name="Create the account").click()
+    await page.get_by_role("heading", name="Check your e-mail").wait_for()
 
     # The mail's link opens another tab, which knows of the court only what the browser has kept.
     other = await visitor.open("/login")
@@ -44,6 +45,29 @@ async def test_who_makes_an_account_comes_back_to_the_court_that_was_chosen(visi
         await tab.get_by_role("button", name="Sign in").click()
         drawer = tab.get_by_role("dialog", name="Book a court")
         await expect(drawer.get_by_role("button", name=re.compile(r"^Book Court 4 · £\d"))).to_be_enabled()
+
+
+async def test_who_is_signed_out_while_choosing_comes_back_to_coach_and_equipment_too(browse: Browse) -> None:
+    player = await browse()
+    player.expect("status of 401")
+    page = await player.sign_in()
+    await page.goto(player.site.url + selected(days_ahead(27), 1, 11))
+    drawer = page.get_by_role("dialog")
+    await drawer.get_by_label("Coach").select_option(label="Amara Okafor · £35.00")
+    await drawer.get_by_label("Duration").select_option("90 min")
+    await drawer.get_by_role("button", name="More: Racket").click()
+    await expect(drawer.get_by_label("Racket", exact=True)).to_have_text("1")
+    async with player.site.client("player") as elsewhere:
+        (await elsewhere.post("/api/auth/logout", json={"everywhere": True})).raise_for_status()
+
+    await drawer.get_by_role("link", name="Sign in to book").click()
+    await page.get_by_label("E-mail address").fill("player@courtside.example")
+    await page.get_by_label("Password").fill(DEMO_PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+
+    await expect(drawer.get_by_role("row").filter(has_text="Amara Okafor, 90 min")).to_have_count(1)
+    await expect(drawer.get_by_role("row").filter(has_text="Racket × 1")).to_have_count(1)
+    await expect(drawer.get_by_role("button", name=re.compile(r"^Book Court 1 · £\d"))).to_be_enabled()
 
 
 async def test_what_was_closed_is_not_opened_again_by_back(browse: Browse, site: Site) -> None:

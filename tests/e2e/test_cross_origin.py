@@ -103,6 +103,7 @@ async def test_a_page_of_another_origin_signs_in_books_and_is_live(browse: Brows
     await cell(page, 3, "10:30").click()
     drawer = page.get_by_role("dialog", name="Book a court")
     await drawer.get_by_role("button", name=re.compile(r"^Book Court 3 · £\d")).click()
+    drawer = page.get_by_role("dialog", name="Booked")
     await expect(drawer).to_contain_text("Court 3 is yours")
     async with page.expect_download() as download:
         await drawer.get_by_role("link", name="Add to calendar").click()

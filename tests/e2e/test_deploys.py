@@ -22,5 +22,5 @@ async def test_a_page_whose_part_is_gone_is_loaded_again_once(visitor: Browsing)
     await expect(page.get_by_role("heading", name="This part of the page has stopped working")).to_be_visible()
     assert loads == [f"{visitor.site.url}/login"]
     gone = False
-    await page.get_by_role("button", name="Load again").click()
+    await page.get_by_role("button", name="Reload").click()
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -28,14 +28,14 @@ async def test_staff_see_what_was_set_aside_and_have_it_tried_again(browse: Brow
     page = await staff.sign_in("staff")
     await page.goto(f"{site.url}/admin/outbox")
     aside = page.get_by_role("region", name="Set aside")
-    await aside.get_by_role("heading", name="Mail: new password").wait_for()
+    await aside.get_by_role("heading", name="E-mail: new password").wait_for()
     assert await aside.get_by_text("550 5.1.1 no such user").count() == 2
     assert await axe(page) == []
 
-    await aside.get_by_role("button", name="Try again: Mail: new password").click()
+    await aside.get_by_role("button", name="Try again: E-mail: new password").click()
 
-    await page.get_by_text("It will be tried again at once.").wait_for()
-    await page.get_by_role("region", name="To come").get_by_role("heading", name="Mail: new password").wait_for()
+    await page.get_by_text("It will be tried again straight away.").wait_for()
+    await page.get_by_role("region", name="Waiting").get_by_role("heading", name="E-mail: new password").wait_for()
     assert await aside.get_by_role("listitem").count() == 1
     conn = await asyncpg.connect(site.env["DATABASE_URL"])
     assert await conn.fetchval("SELECT payload ? 'token' FROM outbox WHERE kind = 'mail.reset'")
@@ -46,7 +46,7 @@ async def test_it_fits_a_phone_in_the_dark(browse: Browse, site: Site, parked: N
     staff = await browse(viewport=PHONE, color_scheme="dark")
     page = await staff.sign_in("staff")
     await page.goto(f"{site.url}/admin/outbox")
-    await page.get_by_role("heading", name="Mail: booked").first.wait_for()
+    await page.get_by_role("heading", name="E-mail: booked").first.wait_for()
 
     assert await axe(page) == []
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -131,10 +131,10 @@ async def test_staff_pair_a_screen_look_after_it_and_shut_it_out(
     await screen.evaluate("dispatchEvent(new Event('online'))")  # it would ask by itself within a minute
     await expect(screen.get_by_role("listitem")).to_have_count(2)
 
-    await page.get_by_role("button", name="Shut out: Foyer").click()
-    await page.get_by_role("dialog").get_by_role("button", name="Shut out").click()
-    await expect(item).to_contain_text("shut out")
-    await expect(screen.get_by_role("heading", name="taken off the list")).to_be_visible()
+    await page.get_by_role("button", name="Remove: Foyer").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    await expect(item).to_contain_text("removed")
+    await expect(screen.get_by_role("heading", name="has been removed")).to_be_visible()
     await expect(code).to_be_visible()
 
 

@@ -35,7 +35,7 @@ async def test_it_is_set_up_asked_for_and_turned_off_again(browse: Browse) -> No
     page = await visitor.open("/login?next=/account")
     await sign_in(page, address)
 
-    await page.get_by_role("heading", name="Second step when you sign in").wait_for()
+    await page.get_by_role("heading", name="Two-step sign-in").wait_for()
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
     await page.get_by_role("button", name="Set it up").click()
     await page.get_by_role("img", name="QR code with the key for your authenticator app").wait_for()
@@ -52,7 +52,7 @@ async def test_it_is_set_up_asked_for_and_turned_off_again(browse: Browse) -> No
     await expect(page.locator("main li code")).to_have_count(10)
     codes = await page.locator("main li code").all_inner_texts()
     assert await axe(page) == []
-    await page.get_by_role("button", name="I have kept them").click()
+    await page.get_by_role("button", name="I have saved them").click()
     await expect(page.get_by_text("10 recovery codes are left")).to_be_visible()
 
     await page.get_by_role("button", name="Sign out here").click()

@@ -97,7 +97,7 @@ async def test_a_court_that_is_given_up_is_offered_live_and_booked_by_one_press(
     await drawer.get_by_role("button", name="Close").last.click()
     await expect(other_tab.get_by_role("listitem").filter(has_text="1st in line")).to_be_visible()
     await cell(page, COURT, "10:00").click()
-    await expect(drawer).to_contain_text("You wait for this: you are 1st in line.")
+    await expect(drawer).to_contain_text("You are waiting for this: 1st in line.")
     await page.keyboard.press("Escape")
 
     await taken.give_up()
@@ -183,11 +183,11 @@ async def test_an_offer_that_nobody_takes_goes_to_the_next_in_front_of_both(brow
     await wait(site, "staff", slot(day, "14:00", "15:00"))
     await taken.give_up()
     await expect(bar(page).get_by_role("timer")).to_have_text(re.compile(r"^0:0\d left$"))
-    await expect(bar(page).get_by_role("status")).to_contain_text("The offer is over", timeout=15_000)
+    await expect(bar(page).get_by_role("status")).to_contain_text("The offer has expired", timeout=15_000)
     await expect(bar(page).get_by_role("timer")).to_have_count(0)
     await expect(bar(other).get_by_role("timer")).to_have_text(re.compile(r"^(29:\d\d|30:00) left$"))
     await bar(other).get_by_role("button", name="No, thanks").click()
-    await expect(bar(other).get_by_role("status")).to_contain_text("You wait no more: Court 3")
+    await expect(bar(other).get_by_role("status")).to_contain_text("You are no longer waiting: Court 3")
     async with site.client(None) as anybody:
         rows = (await anybody.get("/api/grid", params={"date": day})).json()["rows"]
     assert next(row["cells"] for row in rows if row["court"] == COURT) == []
@@ -302,7 +302,7 @@ async def test_on_a_phone_one_waits_for_a_full_time_sees_the_line_and_leaves_it(
     chip = page.get_by_role("button", name=re.compile("^15:00"))
     await expect(chip).to_contain_text("full")
     await chip.click()
-    await expect(page.get_by_role("group", name="All is taken at 15:00. Wait for one:")).to_be_visible()
+    await expect(page.get_by_role("group", name="All courts are taken at 15:00. Wait for one:")).to_be_visible()
     await picture(page, f"full-phone-{scheme}")
     await page.get_by_role("button", name=re.compile("^Court 6 · padel")).click()
     join = page.get_by_role("button", name="Join the waitlist (you would be 1st)")
@@ -310,7 +310,7 @@ async def test_on_a_phone_one_waits_for_a_full_time_sees_the_line_and_leaves_it(
     assert await axe(page) == []
     await picture(page, f"wait-phone-{scheme}")
     await join.click()
-    await page.get_by_role("link", name="See what I wait for").click()
+    await page.get_by_role("link", name="See my waitlist").click()
     await expect(page.get_by_role("listitem").filter(has_text="1st in line")).to_have_count(2)
     await taken.give_up()
     offer = page.get_by_role("listitem").filter(has_text="It is your turn")
@@ -324,6 +324,6 @@ async def test_on_a_phone_one_waits_for_a_full_time_sees_the_line_and_leaves_it(
     await picture(page, f"offer-phone-{scheme}")
     await page.goto(f"{site.url}/bookings")
     await page.get_by_role("button", name="Leave the waitlist").click()
-    await expect(page.locator("main").get_by_role("status")).to_contain_text("You wait no more: Court 6")
+    await expect(page.locator("main").get_by_role("status")).to_contain_text("You are no longer waiting: Court 6")
     await expect(page.get_by_role("listitem").filter(has_text="1st in line")).to_have_count(0)
     await expect(offer).to_be_visible()

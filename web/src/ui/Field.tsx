@@ -1,4 +1,4 @@
-import { type ComponentProps, useId } from "react"
+import { type ComponentProps, type ReactNode, useId } from "react"
 import styles from "./Field.module.css"
 
 interface Props extends ComponentProps<"input"> {
@@ -6,10 +6,12 @@ interface Props extends ComponentProps<"input"> {
   readonly hint?: string
   /** What has to be mended, if anything. */
   readonly problem?: string | undefined
+  /** What stands beside the input, as its unit. */
+  readonly beside?: ReactNode
 }
 
 /** An input with its label, a hint, and what has to be mended. */
-export function Field({ label, hint, problem, ...input }: Props) {
+export function Field({ label, hint, problem, beside, ...input }: Props) {
   const id = useId()
   const about = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ")
   return (
@@ -20,13 +22,16 @@ export function Field({ label, hint, problem, ...input }: Props) {
           {hint}
         </span>
       )}
-      <input
-        {...input}
-        id={id}
-        className={styles["input"]}
-        aria-invalid={problem ? true : undefined}
-        aria-describedby={about || undefined}
-      />
+      <div className={styles["line"]}>
+        <input
+          {...input}
+          id={id}
+          className={styles["input"]}
+          aria-invalid={problem ? true : undefined}
+          aria-describedby={about || undefined}
+        />
+        {beside}
+      </div>
       {problem && (
         <p id={`${id}-problem`} className={styles["problem"]}>
           {problem}

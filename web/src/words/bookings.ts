@@ -2,12 +2,12 @@
 export const bookings = {
   title: "My bookings",
   strangers: "Sign in to see your bookings.",
-  upcoming: "To come",
-  none: "You have no court booked.",
+  upcoming: "Upcoming",
+  none: "You have nothing booked.",
   find: "Find a court",
   more: "Show more",
   past: "Past bookings",
-  since: (date: string) => `That is all since ${date}.`,
+  since: (date: string) => `That is everything since ${date}.`,
   earlier: "Show earlier ones",
   someCourt: "Court",
   coach: (name: string) => `with ${name}`,
@@ -18,8 +18,8 @@ export const bookings = {
     free: (until: string) => `Cancelling is free until ${until}.`,
     late: (until: string, percent: number) =>
       percent > 0
-        ? `Cancelling was free until ${until}. Now the club may charge a fee; its rule is ${percent} % of the price.`
-        : `Cancelling was to be done until ${until}. It is later than that, but costs nothing.`,
+        ? `Cancelling was free until ${until}. The club may now charge a fee of ${percent} % of the price.`
+        : `The club asks you to cancel by ${until}. It is later than that, but cancelling still costs nothing.`,
     submit: "Cancel the booking",
     keep: "Keep it",
     done: (what: string) => `Cancelled: ${what}.`,

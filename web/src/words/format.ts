@@ -20,6 +20,11 @@ const { hour12 } = new Intl.DateTimeFormat(LOCALE, { hour: "numeric" }).resolved
 const TIME = { hour: hour12 ? "numeric" : "2-digit", minute: "2-digit" } as const
 const DAY = { weekday: "short", day: "numeric", month: "short" } as const
 
+/** "Padel": what begins a line, where the club has it in small letters. */
+export function capitalised(text: string): string {
+  return text.charAt(0).toLocaleUpperCase(LOCALE) + text.slice(1)
+}
+
 /** An instant as RFC 3339 or in milliseconds since 1970. */
 export type Instant = string | number
 

@@ -1,8 +1,8 @@
 /** What the page says where staff look back on how courts were used. */
 
 export const usageWords = {
-  title: "Use",
-  text: "Bookings count on the day they begin. The share is of the hours that the club was open, by its hours as they are now.",
+  title: "Usage",
+  text: "Bookings count on the day they start. The share is of the hours that the club was open, by its current hours.",
   from: "From",
   to: "To",
   courts: "Courts",
@@ -13,15 +13,15 @@ export const usageWords = {
   hours: "Hours",
   share: "Share",
   total: "Cost of the bookings",
-  money: "Money noted",
-  ledger: { due: "Due", paid: "Paid", refund: "Given back", fee: "Fees" },
+  money: "Money recorded",
+  ledger: { due: "Due", paid: "Paid", refund: "Refunded", fee: "Fees" },
   happened: "What happened",
   events: {
     confirmed: "Booked",
     moved: "Moved",
     cancelled: "Cancelled",
     waitlisted: "Joined the waitlist",
-    offered: "Offered to whoever waited",
+    offered: "Offered to somebody waiting",
     promoted: "Booked from the waitlist",
     expired: "Offers that nobody took",
     left: "Left the waitlist",

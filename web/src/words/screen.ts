@@ -4,8 +4,8 @@ export const screenWords = {
   starting: "Looking for the server …",
   updated: (time: string) => `updated ${time}`,
   stale: (time: string) => `No connection since ${time}. What is shown may be old.`,
-  neverHeard: "No connection yet. The screen goes on by itself as soon as there is one.",
-  noGrid: "There is nothing to show of today.",
+  neverHeard: "No connection yet. The screen carries on by itself as soon as there is one.",
+  noGrid: "There is nothing to show for today.",
   book: "Scan to book",
   qr: (address: string) => `QR code that leads to ${address}`,
   until: (time: string) => `until ${time}`,
@@ -14,9 +14,9 @@ export const screenWords = {
   coming: (time: string, kind: string) => `${time} ${kind.toLowerCase()}`,
   pairing: {
     title: "This screen is new",
-    ended: "This screen was taken off the list",
-    what: (address: string) => `Staff: sign in, open ${address} on your own device and type this code.`,
-    waiting: "It goes on by itself once the code was approved. A new code comes every ten minutes.",
+    ended: "This screen has been removed",
+    what: (address: string) => `Staff: sign in, open ${address} on your own device and enter this code.`,
+    waiting: "It carries on by itself once the code has been approved. A new code comes every ten minutes.",
     unreachable: "The server cannot be reached. A code appears as soon as it can.",
   },
 } as const

@@ -4,7 +4,7 @@ export const listing = {
   change: "Change",
   changeOf: (name: string) => `Change: ${name}`,
   save: "Save",
-  saved: "It is saved.",
+  saved: "Saved.",
   done: (what: string) => `Done: ${what}.`,
   keep: "Leave it as it is",
 } as const
@@ -17,7 +17,7 @@ export const closuresWords = {
   when: "When",
   courts: "Courts",
   reason: "Reason",
-  reasonHint: "Everybody reads it on the grid: new carpet, say.",
+  reasonHint: "Everybody can read it on the grid, for example: new carpet.",
   from: "From",
   until: "Until",
   which: "Which courts",
@@ -25,36 +25,36 @@ export const closuresWords = {
   remove: "Open again",
   removeText: "The courts can be booked again at once. What was cancelled for the closure stays cancelled.",
   choose: "Choose courts and times to see whose bookings are in the way.",
-  nobody: "Nobody has booked these courts then.",
+  nobody: "Nobody has booked these courts at that time.",
   affected: (count: number) =>
     count === 1
-      ? "One booking is in the way. It is cancelled free of charge, and its owner gets a mail."
-      : `${count} bookings are in the way. They are cancelled free of charge, and their owners get a mail.`,
+      ? "One booking is in the way. It will be cancelled free of charge, and the player gets an e-mail."
+      : `${count} bookings are in the way. They will be cancelled free of charge, and the players get an e-mail.`,
   affectedList: "Bookings in the way",
   close: "Close",
   closeAndCancel: (count: number) =>
     count === 1 ? "Close, and cancel 1 booking" : `Close, and cancel ${count} bookings`,
   saved: (count: number) =>
     count === 0
-      ? "The courts are closed then."
-      : `The courts are closed then. ${count === 1 ? "One booking was" : `${count} bookings were`} cancelled; the mails are on their way.`,
+      ? "The closure is saved."
+      : `The closure is saved. ${count === 1 ? "One booking was" : `${count} bookings were`} cancelled; the e-mails are on their way.`,
 } as const
 
 export const datesWords = {
   title: "Single dates",
-  text: "Off on a date, or there at other hours. On all others the week holds.",
+  text: "Days off, and days with different hours. On all other dates the week above applies.",
   none: "No date is different.",
   date: "Date",
   add: "Add a date",
-  remove: "As in the week again",
-  removeOf: (day: string) => `As in the week again: ${day}`,
+  remove: "Back to the week's hours",
+  removeOf: (day: string) => `Back to the week's hours: ${day}`,
 } as const
 
 export const hours = {
   title: "Opening hours",
   week: "The week",
   text: "What is booked stays booked, whatever the hours.",
-  weekSaved: "The hours are saved. The grid shows them already.",
+  weekSaved: "The hours are saved and already on the grid.",
   weekdays: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
   short: ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
   opens: (day: string) => `${day}: opens`,
@@ -62,14 +62,14 @@ export const hours = {
   closed: "Closed",
   addWindow: (day: string) => `Add hours: ${day}`,
   removeWindow: (day: string, opens: string) => `Remove: ${day} from ${opens}`,
-  night: "Hours that end at or before they begin run past midnight.",
-  days: "Dates with other hours",
-  add: "Give a date other hours",
-  none: "All days have their weekday's hours.",
+  night: "Hours that end at or before their start run past midnight.",
+  days: "Dates with different hours",
+  add: "Set different hours for a date",
+  none: "Every date has its weekday's hours.",
   day: "Date",
   hours: "Hours",
   reason: "Reason",
-  remove: "Usual hours again",
-  removeText: "The weekday's hours hold on that date again. What is booked stays booked.",
+  remove: "Restore usual hours",
+  removeText: "That date has its weekday's hours again. What is booked stays booked.",
   ofDay: "That day",
 } as const

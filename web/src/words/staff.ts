@@ -16,7 +16,7 @@ export const staff = {
   only: "This page is for the club's staff. Sign in with a staff account to use it.",
   signIn: "Sign in",
   changedMeanwhile:
-    "Somebody else has changed this meanwhile. Here is how it is now: look again, then make your change.",
+    "Somebody else has changed this in the meantime. This is how it is now: check it, then make your change again.",
   today,
   atDesk,
   line: lineWords,

@@ -3,6 +3,7 @@ import type { ProblemOf } from "../../ui/Form"
 import { staff } from "../../words/staff"
 import { Check } from "./fields/Checks"
 import { Choice } from "./fields/Choice"
+import { Lasting } from "./fields/Lasting"
 import { Week } from "./fields/Week"
 import { isLimit, isNumber, isYes, LIMITS, NUMBERS, nameOf, type Rule, type RulesDraft } from "./rules"
 import { Tiers } from "./Tiers"
@@ -23,18 +24,19 @@ export function RuleField({ rule, draft, set, problem }: Props) {
   const hint = says.hints[rule]
   if (isNumber(rule) || isLimit(rule)) {
     const { min, max, of } = isNumber(rule) ? NUMBERS[rule] : LIMITS[rule]
-    const value = draft[rule]
-    const long = of === "minutes" && value !== null ? says.thatIs(value) : ""
+    const bounds = { min, max, required: isNumber(rule) }
+    const change = (value: number | null) => set({ [rule]: value ?? (isLimit(rule) ? null : 0) })
+    if (of === "minutes") {
+      return <Lasting {...common} {...bounds} hint={hint} minutes={draft[rule]} onChange={change} />
+    }
     return (
       <Field
         {...common}
-        hint={long ? `${hint} ${long}` : hint}
+        {...bounds}
+        hint={hint}
         type="number"
-        required={isNumber(rule)}
-        min={min}
-        max={max}
-        defaultValue={value ?? ""}
-        onChange={({ target }) => set({ [rule]: target.value === "" && isLimit(rule) ? null : Number(target.value) })}
+        defaultValue={draft[rule] ?? ""}
+        onChange={({ target }) => change(target.value === "" ? null : Number(target.value))}
       />
     )
   }

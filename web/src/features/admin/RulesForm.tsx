@@ -52,29 +52,31 @@ export function RulesForm({ stored }: { stored: AdminClub }) {
   }
 
   return (
-    <div className={styles["narrow"]}>
+    <div>
       {outcome && (
         <Outcomes key={`outcome ${round}`}>
           {"said" in outcome ? <Notice>{outcome.said}</Notice> : <Theirs {...outcome} base={base} draft={draft} />}
         </Outcomes>
       )}
       <Form key={`form ${round}`} submit={says.save} act={() => save()}>
-        {problem =>
-          SECTIONS.map(([title, rules]) => (
-            <section key={title} aria-label={title}>
-              <h2>{title}</h2>
-              {rules.map(rule => (
-                <RuleField
-                  key={rule}
-                  rule={rule}
-                  draft={draft}
-                  set={changes => setDraft(before => ({ ...before, ...changes }))}
-                  problem={problem}
-                />
-              ))}
-            </section>
-          ))
-        }
+        {problem => (
+          <div className={styles["cards"]}>
+            {SECTIONS.map(([title, rules]) => (
+              <section key={title} aria-label={title}>
+                <h2>{title}</h2>
+                {rules.map(rule => (
+                  <RuleField
+                    key={rule}
+                    rule={rule}
+                    draft={draft}
+                    set={changes => setDraft(before => ({ ...before, ...changes }))}
+                    problem={problem}
+                  />
+                ))}
+              </section>
+            ))}
+          </div>
+        )}
       </Form>
     </div>
   )

@@ -34,17 +34,21 @@ function Rules({ club, admin }: { club: Club; admin: boolean }) {
 }
 
 function RulesList({ rules }: { rules: RulesDraft }) {
-  return SECTIONS.map(([title, names]) => (
-    <section key={title} aria-label={title}>
-      <h2>{title}</h2>
-      <dl className={styles["figures"]}>
-        {names.map(rule => (
-          <div key={rule}>
-            <dt>{says.labels[rule]}</dt>
-            <dd>{inWords(rules, rule)}</dd>
-          </div>
-        ))}
-      </dl>
-    </section>
-  ))
+  return (
+    <div className={styles["cards"]}>
+      {SECTIONS.map(([title, names]) => (
+        <section key={title} aria-label={title}>
+          <h2>{title}</h2>
+          <dl className={styles["figures"]}>
+            {names.map(rule => (
+              <div key={rule}>
+                <dt>{says.labels[rule]}</dt>
+                <dd>{inWords(rules, rule)}</dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      ))}
+    </div>
+  )
 }

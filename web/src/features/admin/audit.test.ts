@@ -30,7 +30,7 @@ it("says of a move where it was before, of what staff allowed what rule stood ag
     "Court 5, Thu 15 May, 10:00–11:00",
     "before: Court 2, Thu 15 May, 10:00–11:00",
     "fee £5",
-    "beyond the rules (more than allowed)",
+    "overriding the rules (more than allowed)",
   ])
 })
 

@@ -31,5 +31,5 @@ it("finds people by part of a name or an address, whatever the case", () => {
 it("calls people by name, by address where there is none, and says who was forgotten", () => {
   expect(whoOf(booking(1, "10:00").booker)).toBe("Pia Player")
   expect(whoOf(booking(1, "10:00", "").booker)).toBe("pia@example.com")
-  expect(whoOf(booking(1, "10:00", "", "").booker)).toMatch(/forgotten/)
+  expect(whoOf(booking(1, "10:00", "", "").booker)).toMatch(/Deleted/)
 })

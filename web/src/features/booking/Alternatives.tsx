@@ -64,11 +64,11 @@ export function Alternatives({ club, topic, courts, scale, wanted, now, busy, on
     )
   }
 
-  if (!data) return null
+  if (!data) return <Looking />
   if (data.length === 0) return <p>{words.booking.nothingNear}</p>
   return (
     <div className={styles["alternatives"]}>
-      <p>{words.booking.nearby}</p>
+      <h3>{words.booking.nearby}</h3>
       {data.map(({ wanted: other, total }) => (
         <Button key={`${other.court_id} ${other.start_ts}`} disabled={busy} onClick={() => onBook(other, total)}>
           {words.booking.alternative(
@@ -77,6 +77,18 @@ export function Alternatives({ club, topic, courts, scale, wanted, now, busy, on
             formatMoney(total, club.currency),
           )}
         </Button>
+      ))}
+    </div>
+  )
+}
+
+/** Where they will be, so that nothing below moves when they are found. */
+function Looking() {
+  return (
+    <div className={styles["alternatives"]} aria-hidden="true">
+      <h3>{words.booking.nearby}</h3>
+      {Array.from({ length: MOST }, (_, index) => index).map(index => (
+        <span key={index} />
       ))}
     </div>
   )

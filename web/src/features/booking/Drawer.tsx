@@ -122,12 +122,20 @@ function Offered({ entry, onDone, onClose }: { entry: Entry; onDone: (said: stri
 function Joined({ entry, onClose }: { entry: Entry; onClose: () => void }) {
   const { what } = useEntryWords([entry])(entry)
   const next = entry.auto_book ? words.waitlist.joinedBook : words.waitlist.joinedOffer
-  return <Said said={words.waitlist.joined(entry.position, what)} next={next} onClose={onClose} />
+  const said = words.waitlist.joined(entry.position, what)
+  return <Said title={words.waitlist.joinedTitle} said={said} next={next} onClose={onClose} />
 }
 
-function Said({ said, next, onClose }: { said: string; next?: string; onClose: () => void }) {
+interface SaidProps {
+  readonly title?: string
+  readonly said: string
+  readonly next?: string
+  readonly onClose: () => void
+}
+
+function Said({ title = words.booking.title, said, next, onClose }: SaidProps) {
   return (
-    <Sheet title={words.booking.title} onClose={onClose}>
+    <Sheet title={title} onClose={onClose}>
       <Notice>{said}</Notice>
       {next && <p>{next}</p>}
       <p className={styles["actions"]}>
@@ -154,7 +162,7 @@ function Done({ club, courts, now, booking, who, onClose }: DoneProps) {
   const span = formatSpan(booking.start_ts, booking.end_ts, club.zone)
   const said = who === null ? words.booking.done(name, span) : words.booking.doneFor(who, name, span)
   return (
-    <Sheet title={words.booking.title} onClose={onClose}>
+    <Sheet title={words.booking.doneTitle} onClose={onClose}>
       <Notice>{said}</Notice>
       <Lines price={booking.price} />
       {who === null &&

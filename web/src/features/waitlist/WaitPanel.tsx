@@ -10,7 +10,7 @@ import { Field } from "../../ui/Field"
 import { Notice } from "../../ui/Notice"
 import { Select } from "../../ui/Select"
 import { useRested } from "../../ui/useRested"
-import { minorDigits } from "../../words/format"
+import { formatTimes, minorDigits } from "../../words/format"
 import { words } from "../../words/words"
 import { sentenceFor } from "./refusals"
 import { useEntryActions } from "./useEntryActions"
@@ -67,9 +67,12 @@ export function WaitPanel({ club, court, wanted, price, onJoined }: Props) {
     }
   }
 
+  const what = any ? words.waitlist.anyOf(court.kind) : court.name
+  const slotted = `${what}, ${formatTimes(start_ts, end_ts, club.zone)}`
   if (known) return <Known entry={known} />
   return (
     <>
+      <h3 className={styles["title"]}>{words.waitlist.instead}</h3>
       <Select
         label={words.waitlist.which}
         value={any ? "any" : "this"}
@@ -106,6 +109,7 @@ export function WaitPanel({ club, court, wanted, price, onJoined }: Props) {
       </Select>
       {(error ?? position.error) !== null && <Notice trouble>{sentenceFor(error ?? position.error)}</Notice>}
       <p className={styles["join"]}>
+        <small>{words.waitlist.joins(slotted)}</small>
         <Button look="primary" disabled={busy || !rested || !position.data} onClick={() => void join()}>
           {busy ? words.waitlist.joining : position.data ? words.waitlist.joinAs(position.data) : words.waitlist.join}
         </Button>
