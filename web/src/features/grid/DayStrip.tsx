@@ -34,52 +34,54 @@ export function DayStrip({ club, date, now, onGo }: Props) {
   const days = Array.from({ length: DAYS }, (_, index) => addDays(first, index))
   return (
     <nav className={styles["strip"]} aria-label={words.grid.days.label}>
-      <Button
-        look="quiet"
-        aria-label={words.grid.days.earlier}
-        disabled={first <= today}
-        onClick={() => onGo(addDays(date, -DAYS) < today ? today : addDays(date, -DAYS))}
-      >
-        ‹
-      </Button>
-      <ol ref={list} className={styles["days"]}>
-        {days.map(day => {
-          const known = data?.find(candidate => candidate.date === day)
-          const percent = Math.round((known?.full ?? 0) * 100)
-          const [weekday, name] = formatDayParts(day)
-          const how = known?.open.length === 0 ? words.grid.days.closed : words.grid.days.full(percent)
-          return (
-            <li key={day} data-day={day}>
-              <button
-                type="button"
-                className={styles["day"]}
-                aria-current={day === date ? "date" : undefined}
-                onClick={() => onGo(day)}
-              >
-                <span className={styles["weekday"]}>{day === today ? words.grid.days.today : weekday}</span>{" "}
-                <span className={styles["name"]}>{name}</span>
-                <span
-                  className={styles["bar"]}
-                  style={{ "--full": `${percent}%` } as CSSProperties}
-                  aria-hidden="true"
-                />
-                {known && <span className={known.open.length === 0 ? styles["how"] : styles["spoken"]}>{how}</span>}
-              </button>
-            </li>
-          )
-        })}
-      </ol>
-      <Button look="quiet" aria-label={words.grid.days.later} onClick={() => onGo(addDays(date, DAYS))}>
-        ›
-      </Button>
-      <input
-        type="date"
-        className={styles["pick"]}
-        aria-label={words.grid.days.pick}
-        value={date}
-        min={today}
-        onChange={event => event.target.value && onGo(event.target.value)}
-      />
+      <div className={styles["line"]}>
+        <Button
+          look="quiet"
+          aria-label={words.grid.days.earlier}
+          disabled={first <= today}
+          onClick={() => onGo(addDays(date, -DAYS) < today ? today : addDays(date, -DAYS))}
+        >
+          ‹
+        </Button>
+        <ol ref={list} className={styles["days"]}>
+          {days.map(day => {
+            const known = data?.find(candidate => candidate.date === day)
+            const percent = Math.round((known?.full ?? 0) * 100)
+            const [weekday, name] = formatDayParts(day)
+            const how = known?.open.length === 0 ? words.grid.days.closed : words.grid.days.full(percent)
+            return (
+              <li key={day} data-day={day}>
+                <button
+                  type="button"
+                  className={styles["day"]}
+                  aria-current={day === date ? "date" : undefined}
+                  onClick={() => onGo(day)}
+                >
+                  <span className={styles["weekday"]}>{day === today ? words.grid.days.today : weekday}</span>{" "}
+                  <span className={styles["name"]}>{name}</span>
+                  <span
+                    className={styles["bar"]}
+                    style={{ "--full": percent > 0 ? `max(${percent}%, 0.375rem)` : "0%" } as CSSProperties}
+                    aria-hidden="true"
+                  />
+                  {known && <span className={known.open.length === 0 ? styles["how"] : styles["spoken"]}>{how}</span>}
+                </button>
+              </li>
+            )
+          })}
+        </ol>
+        <Button look="quiet" aria-label={words.grid.days.later} onClick={() => onGo(addDays(date, DAYS))}>
+          ›
+        </Button>
+        <input
+          type="date"
+          className={styles["pick"]}
+          aria-label={words.grid.days.pick}
+          value={date}
+          min={today}
+          onChange={event => event.target.value && onGo(event.target.value)}
+        />
+      </div>
     </nav>
   )
 }

@@ -24,9 +24,8 @@ export function StartChip({ club, start, open, priceOf, onOpen, onSelect }: Prop
   const money = (minor: number | null | undefined) => (minor == null ? null : formatMoney(minor, club.currency))
   const lowest = money(least(free.map(priceOf)))
   const time = formatTimeOnce(start.from, club.zone)
-  const name = (court: Court) => [court.name, court.kind, money(priceOf(court))]
   return (
-    <li className={open ? styles["open"] : undefined}>
+    <li className={styles["start"]}>
       <button
         type="button"
         className={styles["chip"]}
@@ -52,9 +51,12 @@ export function StartChip({ club, start, open, priceOf, onOpen, onSelect }: Prop
         <fieldset className={styles["courts"]}>
           <legend>{said.choose(time)}</legend>
           {free.map(court => (
-            <Button key={court.id} onClick={() => onSelect({ ...spanOf(start), court: court.id })}>
-              {name(court).filter(Boolean).join(" · ")}
-            </Button>
+            <CourtChoice
+              key={court.id}
+              court={court}
+              says={[money(priceOf(court))]}
+              onPress={() => onSelect({ ...spanOf(start), court: court.id })}
+            />
           ))}
         </fieldset>
       )}
@@ -62,13 +64,35 @@ export function StartChip({ club, start, open, priceOf, onOpen, onSelect }: Prop
         <fieldset className={styles["courts"]}>
           <legend>{(free.length > 0 ? said.waitToo : said.wait)(time)}</legend>
           {taken.map(({ court, wait }) => (
-            <Button key={court.id} onClick={() => onSelect({ ...spanOf(wait ?? start), court: court.id })}>
-              {[...name(court), wait && words.waitlist.place(wait.place)].filter(Boolean).join(" · ")}
-            </Button>
+            <CourtChoice
+              key={court.id}
+              court={court}
+              says={[wait && words.waitlist.place(wait.place), money(priceOf(court))]}
+              onPress={() => onSelect({ ...spanOf(wait ?? start), court: court.id })}
+            />
           ))}
         </fieldset>
       )}
     </li>
+  )
+}
+
+interface CourtChoiceProps {
+  readonly court: Court
+  /** What is said of it at the end of its line, where there is something to say. */
+  readonly says: readonly (string | null | undefined)[]
+  readonly onPress: () => void
+}
+
+/** A court to press. */
+function CourtChoice({ court, says, onPress }: CourtChoiceProps) {
+  return (
+    <Button onClick={onPress}>
+      <span>
+        {court.name} · {court.kind}
+      </span>{" "}
+      <span>{says.filter(Boolean).join(" · ")}</span>
+    </Button>
   )
 }
 
