@@ -253,8 +253,8 @@ class Rematch(msgspec.Struct, frozen=True, kw_only=True):
 
     op_id: UUID
     interval: Interval
-    again: bool = True
-    """Whether days that are not released yet are to be looked at when they are."""
+    releases_moved: bool = False
+    """Whether days are released at other times than was known when people joined: they are looked at then."""
     job: Job | None = None
     idempotency: IdempotencyKey | None = None
 

@@ -135,8 +135,8 @@ def match(turn: Turn) -> None:
 
 def rematch(turn: Turn, request: Rematch) -> Outcome:
     """Offer all of the interval to those who wait."""
-    for entry in turn.daybook.entries.values():
-        if request.again and entry.interval.overlaps(request.interval):
+    if request.releases_moved:
+        for entry in turn.daybook.entries.values():
             _look_when_released(turn, entry)
     turn.daybook.freed.append(Freed(request.interval, None))
     return Accepted()

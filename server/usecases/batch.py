@@ -211,16 +211,17 @@ def _named_bookings(request: Request) -> Iterable[UUID]:
             return ()
 
 
-async def rematch_within(conn: Connection, catalogues: Catalogues, club_id: int) -> None:
+async def rematch_within(conn: Connection, catalogues: Catalogues, club_id: int, *, releases_moved: bool) -> None:
     """Hold what a change of the club's configuration has freed for those who wait, in the transaction of the change.
 
-    Needs the club's lock, taken alone: nobody can come between the change and this.
+    Where it moved the times at which days are released, the line is looked through at the new ones too. Needs the club's
+    lock, taken alone: nobody can come between the change and this.
     """
     context = catalogues.context
     found = await fetch_catalogue(conn, club_id)
     if found is None or not await waitlist.fetch_anybody_waits(conn, club_id):
         return
-    request = Rematch(op_id=uuid7(context.clock()), interval=ALWAYS)
+    request = Rematch(op_id=uuid7(context.clock()), interval=ALWAYS, releases_moved=releases_moved)
     patience = context.settings.db_lock_timeout_ms / 1000
     attempt = Attempt(context, catalogues, club_id, [request], patience=patience, in_doubt=None)
     # The catalogue of the change, which no process may remember before it is committed.

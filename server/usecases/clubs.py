@@ -22,6 +22,9 @@ from server.usecases.configuration import Change, Stored, changing, check_versio
 from server.usecases.ids import uuid7
 from server.usecases.rules import MAX_COURTS
 
+RELEASED_BY = frozenset({"zone", "horizon_days", "horizon_release", "tier_horizon_days"})
+"""What says when a day is released."""
+
 
 async def read_club(catalogues: Catalogues, club_id: int) -> Stored:
     """A club. Raises `NotFound`."""
@@ -94,6 +97,7 @@ async def change_club(
             await sql.update_club_version(change.conn, club_id)
             if "policy" in changed:
                 changed["policy"] = changed_fields(before.part.policy, club.policy)
+            change.releases_moved = not RELEASED_BY.isdisjoint({*changed, *changed.get("policy", ())})
             change.record("catalogue.club_changed", club_id=club_id, changed=changed)
             return _stored(await sql.fetch_club(change.conn, club_id))
     except asyncpg.UniqueViolationError as error:

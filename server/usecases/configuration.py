@@ -44,6 +44,8 @@ class Change:
     club_id: int
     now: datetime
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    releases_moved: bool = False
+    """Whether days are released at other times from now on."""
 
     def record(self, event_type: str, **payload: Any) -> None:
         """Say what was changed: ids, field names and their new values; never an address."""
@@ -66,7 +68,7 @@ async def changing(catalogues: Catalogues, club_id: int, actor_id: int) -> Async
         yield change
         if change.events:
             await update_config_version(conn, club_id)
-            await rematch_within(conn, catalogues, club_id)
+            await rematch_within(conn, catalogues, club_id, releases_moved=change.releases_moved)
         for event_type, payload in change.events:
             await insert_audit(
                 conn, id=uuid7(change.now), club_id=club_id, event_type=event_type, actor_id=actor_id, payload=payload

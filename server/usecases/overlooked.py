@@ -40,7 +40,7 @@ async def look_after_the_line(context: Context, catalogues: Catalogues, desks: D
         here = (entry for entry in entries if entry.club_id == club_id)
         # One after the other: each takes its locks for a moment only.
         for interval in sorted({entry.interval for entry in here if _may_be_booked(catalogue, entry, now)}):
-            request = Rematch(op_id=uuid7(now), interval=interval, again=False)
+            request = Rematch(op_id=uuid7(now), interval=interval)
             settled(await desks.of(club_id).submit(request))
             looked += 1
     return looked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from server.domain.errors import (
 )
 from server.domain.people import Identity, Membership
 from server.domain.waitlist import MOST_ENTRIES
-from server.usecases import equipment, hours
+from server.usecases import clubs, equipment, hours
 from server.usecases.closures import WantedClosure
 from server.usecases.wishes import Change
 from tests.conftest import FrozenClock
@@ -293,6 +293,42 @@ async def test_a_day_is_held_for_its_waiters_a_minute_before_it_is_released(
     clock.advance(timedelta(minutes=1))
     with pytest.raises(SlotTaken):
         await house.bookings.book(cid, house.wanted("10:00", "11:00", day=far), lambda _: None)
+
+
+async def test_staffs_changes_put_a_release_down_again_only_where_they_move_it(
+    house: House, bob: Identity, staff: Identity, clock: FrozenClock
+) -> None:
+    far = DAY + timedelta(days=70)
+    entry = await house.wait(bob, "10:00", "11:00", day=far, auto_book=True)
+
+    async def planned() -> list[datetime]:
+        rows = await house.context.pool.fetch("SELECT run_at FROM outbox WHERE kind = 'job.match' ORDER BY run_at")
+        return [row["run_at"] for row in rows]
+
+    async def change(**policy: object) -> None:
+        stored = await clubs.read_club(house.catalogues, house.club_id)
+        await clubs.change_club(
+            house.catalogues, staff.user_id, house.club_id, stored.version, fields={}, policy=policy
+        )
+
+    first = local(0, day=DAY + timedelta(days=10)) - timedelta(minutes=1)
+    assert await planned() == [first]
+    version, _ = await hours.read_week(house.catalogues, house.club_id)
+    short = {day: (Window(420, 1200),) for day in range(7)}
+    await hours.change_week(house.catalogues, staff.user_id, house.club_id, version, short)
+    await change(offer_minutes=20)
+    await house.waitlist.look_again(house.club_id)
+    assert await planned() == [first]
+
+    await change(horizon_days=59)
+
+    assert await planned() == [first, first + timedelta(days=1)]
+    clock.now = first
+    await house.work()
+    assert await house.outcome(entry.id) is None
+    clock.now = first + timedelta(days=1)
+    await house.work()
+    assert await house.outcome(entry.id) == "promoted"
 
 
 # -- offers ------------------------------------------------------------------------------------------------
