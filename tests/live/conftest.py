@@ -161,6 +161,9 @@ def by_court(grid: Json) -> Json:
     return {**grid, "rows": sorted(grid["rows"], key=lambda row: int(row["court"]))}
 
 
+SEND_BUFFER = 256 << 10
+"""Bytes."""
+
 StartServer = Callable[..., Awaitable[Server]]
 
 
@@ -172,6 +175,9 @@ async def start(settings: Settings, clock: FrozenClock) -> AsyncIterator[StartSe
         async def start_one(*, pace: Pace = QUICK, plain: bool = False, port: int = 0, **changes: Any) -> Server:
             app = create_app(replace(settings, **changes), clock=clock, pace=pace)
             listening = socket.create_server(("127.0.0.1", port))
+            # Its connections have the same. The kernel would let a buffer grow to megabytes, how far depends on the moment,
+            # and take that much from a server before a reader who sleeps is seen to stall.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
             config = uvicorn.Config(
                 app,
                 ws="websockets-sansio" if plain else "server.live.fanout:GridProtocol",
