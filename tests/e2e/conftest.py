@@ -31,6 +31,7 @@ from tests.e2e.finding import find_chromium
 from tests.edge.conftest import REPOSITORY, environment_of
 
 AXE = REPOSITORY / "web" / "node_modules" / "axe-core" / "axe.min.js"
+PICTURES = os.environ.get("COURTSIDE_PICTURES")
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
 CONSOLE = [sys.executable, "-P", "-m", "server.cli"]
@@ -231,6 +232,12 @@ async def browse(browser: Browser, site: Site) -> AsyncIterator[Browse]:
 async def visitor(browse: Browse) -> Browsing:
     """Somebody at a desk who is not signed in."""
     return await browse()
+
+
+async def picture(page: Page, name: str) -> None:
+    """A picture for the documents, where `COURTSIDE_PICTURES` names a folder: other runs leave the tree as it is."""
+    if PICTURES:
+        await page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 async def axe(page: Page) -> list[str]:

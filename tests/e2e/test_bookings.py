@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.e2e.conftest import PHONE, Browse, Browsing, Site, axe, days_ahead
+from tests.e2e.conftest import PHONE, Browse, Browsing, Site, axe, days_ahead, picture
 
 COURT = 6
 """No other browser test books here as these people."""
@@ -169,6 +169,8 @@ async def test_axe_finds_nothing_and_the_header_is_one_line_on_a_phone(browse: B
     shown = item(page, f"{start}:00–")
     await shown.wait_for()
     await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    if scheme == "light":
+        await picture(page, "my-bookings")
     assert await page.locator("header").evaluate("header => header.offsetHeight") <= 56
     assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert await axe(page) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -11,11 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
-from tests.e2e.conftest import PHONE, Browse, Browsing, Site, axe, days_ahead
-from tests.edge.conftest import REPOSITORY
+from tests.e2e.conftest import PHONE, Browse, Browsing, Site, axe, days_ahead, picture
 
 LONDON = ZoneInfo("Europe/London")
-PICTURES = REPOSITORY / "docs" / "images"
 
 
 def cell(page: Page, court: int, time: str) -> Locator:
@@ -23,13 +20,6 @@ def cell(page: Page, court: int, time: str) -> Locator:
     return (
         page.get_by_role("row").filter(has_text=f"Court {court}").get_by_role("gridcell", name=re.compile(f"^{time}–"))
     )
-
-
-async def picture(page: Page, name: str) -> None:
-    """A picture for the documents, where `PICTURES` asks for them: test runs leave the tree as it is."""
-    if os.environ.get("PICTURES"):
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        await page.screenshot(path=PICTURES / f"{name}.png")
 
 
 async def book(

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest_asyncio
 from playwright.async_api import Locator, Page, Route, expect
 
-from tests.e2e.conftest import Browse, Browsing, Site, axe
+from tests.e2e.conftest import Browse, Browsing, Site, axe, picture
 
 WALLS = [(1920, 1080), (3840, 2160), (1080, 1920), (2160, 3840)]
-PICTURES = os.environ.get("COURTSIDE_PICTURES")
-"""A folder for the pictures of the documentation; without it none are taken."""
 
 OVERFLOWING = """
 [...document.querySelectorAll("li, li *, header, header *")].filter(part => {
@@ -170,8 +166,8 @@ async def test_all_courts_fit_every_wall_without_scrolling(
                 "Math.min(...[...document.querySelectorAll('li p')].map(p => parseFloat(getComputedStyle(p).fontSize)))"
             )
             assert smallest >= min(width, height) / 60, (club, width, height)
-            if PICTURES and (club, width) == ("arena", 1920):
-                await page.screenshot(path=Path(PICTURES) / "wall-screen.png")
+            if (club, width) == ("arena", 1920):
+                await picture(page, "wall-screen")
 
 
 async def test_a_screen_outlives_the_server_and_starts_without_it(visitor: Browsing, site: Site) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from playwright.async_api import Page, expect
 
-from tests.e2e.conftest import PHONE, Browse, Browsing, Site, axe, days_ahead
+from tests.e2e.conftest import PHONE, Browse, Browsing, Site, axe, days_ahead, picture
 
-PICTURES = os.environ.get("COURTSIDE_PICTURES")
 """A folder for the pictures of the documentation; without it none are taken."""
 
 DAY = days_ahead(9)
@@ -66,8 +63,7 @@ async def test_the_desk_sees_who_comes_live_finds_them_and_cancels(browse: Brows
     await book(site, "player2", "16:00", "17:00", court=2)
     other = page.get_by_role("row").filter(has_text="16:00–17:00")
     await expect(other).to_contain_text("Paul Player")
-    if PICTURES:
-        await page.screenshot(path=Path(PICTURES) / "desk.png")
+    await picture(page, "desk")
     await fits(page)
 
     await page.get_by_label("Find by name or e-mail address").fill("pia")
@@ -131,8 +127,6 @@ async def test_the_desk_fits_a_phone_in_the_dark_and_large_text(browse: Browse, 
     staff = await browse(viewport=PHONE, color_scheme="dark")
     page = await at(staff, f"/admin?date={DAY}")
     await expect(page.get_by_role("row").filter(has_text="20:00–21:30")).to_contain_text("1 × Shuttle pack")
-    if PICTURES:
-        await page.screenshot(path=Path(PICTURES) / "desk-phone.png")
     await fits(page)
     await page.evaluate("document.documentElement.style.fontSize = '200%'")
     await fits(page)
@@ -163,8 +157,7 @@ async def test_a_closure_shows_whom_it_meets_before_and_appears_on_another_brows
     await sheet.get_by_label("Until").fill(f"{DAY}T12:00")
     await sheet.get_by_label("Reason").fill("New carpet")
     await expect(sheet.get_by_role("list", name="Bookings in the way")).to_contain_text("Pia Player")
-    if PICTURES:
-        await page.screenshot(path=Path(PICTURES) / "closure.png")
+    await picture(page, "closure")
     await fits(page)
     await sheet.get_by_role("button", name="Close, and cancel 1 booking").click()
     await expect(page.get_by_role("status").filter(has_text="One booking was cancelled")).to_be_visible()
