@@ -98,6 +98,7 @@ async def test_staff_pair_a_screen_look_after_it_and_shut_it_out(
     screen = await wall.open("/screen/hall")
     code = screen.get_by_text(re.compile(r"^[A-Z0-9]{4}-?[A-Z0-9]{4}$"))
     await expect(code).to_be_visible()
+    await expect(screen.get_by_text("/admin/screens?club=hall")).to_be_visible()
     assert await axe(screen) == []
 
     page = await desk.sign_in("admin")

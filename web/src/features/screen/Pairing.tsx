@@ -2,8 +2,14 @@ import { words } from "../../words/words"
 import styles from "./screen.module.css"
 import { shiftAt } from "./shift"
 
+interface Props {
+  readonly club: string
+  readonly code: string | null
+  readonly ended: boolean
+}
+
 /** The code that staff type, large enough to be read across a room. With each new code it is shifted, as the wall is. */
-export function Pairing({ code, ended }: { code: string | null; ended: boolean }) {
+export function Pairing({ club, code, ended }: Props) {
   const says = words.screen.pairing
   return (
     <main className={styles["pairing"]} style={shiftAt(Date.now())}>
@@ -13,7 +19,7 @@ export function Pairing({ code, ended }: { code: string | null; ended: boolean }
       ) : (
         <>
           <p className={styles["code"]}>{code}</p>
-          <p>{says.what(`${location.host}/admin/screens`)}</p>
+          <p>{says.what(`${location.host}/admin/screens?club=${club}`)}</p>
           <p className={styles["quiet"]}>{says.waiting}</p>
         </>
       )}

@@ -20,7 +20,7 @@ function Screen({ club }: { club: string }) {
     dataset["theme"] ??= "dark"
     document.title = `${words.screen.title} · ${words.app.name}`
   }, [])
-  if (state.kind === "pairing") return <Pairing code={state.code} ended={state.ended} />
+  if (state.kind === "pairing") return <Pairing club={club} code={state.code} ended={state.ended} />
   if (state.kind === "starting") {
     return (
       <main className={styles["pairing"]}>
