@@ -11,6 +11,7 @@ from server.context import Context
 from server.domain.errors import BadCredentials, Conflict, Forbidden, NotFound, PreconditionFailed, Unauthenticated
 from server.domain.people import Identity, Role
 from server.sql import users as sql
+from server.sql.connection import Connection
 from server.usecases import accounts, sessions, users
 from server.usecases.identities import Identities
 from server.usecases.users import Change, Person
@@ -284,11 +285,21 @@ async def test_two_admins_who_remove_each_other_at_once_leave_one(
 async def test_without_the_lock_of_the_admins_two_leave_none(
     context: Context, club_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    both_have_looked = asyncio.Barrier(2)
+    look = sql.list_clubs_left_alone
+
     async def lock_nobody(*_: object) -> None:
         pass
 
+    async def look_before_either_writes(conn: Connection, user_id: int) -> list[int]:
+        found = await look(conn, user_id)
+        async with asyncio.timeout(10):
+            await both_have_looked.wait()
+        return found
+
     monkeypatch.setattr(sql, "lock_admins", lock_nobody)
-    assert await remove_each_other(context, club_id, Change(role="player")) > 0
+    monkeypatch.setattr(sql, "list_clubs_left_alone", look_before_either_writes)
+    assert await remove_each_other(context, club_id, Change(role="player")) == 10
 
 
 async def test_members_are_listed_by_page_and_found_by_part_of_name_or_address(
